@@ -1,0 +1,66 @@
+"""The answer: the code's own words (quoted), the model's words about them (written), or a refusal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .articles import Article, Paragraph, Reference
+from .citations import Citation, find_citations
+from .config import read_prompt
+from .engine import ModelInfo
+
+QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
+WRITTEN_PARAMETERS = 1_000_000_000  # below this a model's prose cannot be trusted (it contradicts its sources)
+
+
+@dataclass(frozen=True)
+class Answer:
+    kind: Literal["quoted", "written", "refused"]
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+def choose_kind(wanted: str, model: ModelInfo) -> Literal["quoted", "written"]:
+    """`wanted` is quoted, written or auto."""
+    if wanted == "auto":
+        small = model.parameters is not None and model.parameters < WRITTEN_PARAMETERS
+        return "quoted" if small else "written"
+    return "written" if wanted == "written" else "quoted"
+
+
+def refuse_answer(code: str) -> Answer:
+    return Answer("refused", f"Nothing in the {code} answers this question, so there is no answer.")
+
+
+def quote_answer(articles: Sequence[Article], similarities: Mapping[str, Sequence[float]]) -> Answer:
+    """The paragraphs of the selected `articles` (best first) nearest to the question, verbatim.
+
+    The second paragraph of an article stands behind the best one of the next two articles: people ask about
+    one thing, and the law spreads it over several places. Only ranks count, so any scale of scores will do.
+    """
+    candidates: list[tuple[int, int, Article, Paragraph]] = []
+    for position, article in enumerate(articles):
+        nearest = zip(similarities[article.number], article.paragraphs, strict=True)
+        ranked = sorted(nearest, key=lambda pair: -pair[0])
+        candidates += [(2 * rank + position, position, article, pair[1]) for rank, pair in enumerate(ranked)]
+    lines: list[str] = []
+    citations: list[Citation] = []
+    words = 0
+    for _, _, article, paragraph in sorted(candidates, key=lambda candidate: candidate[:2]):
+        words += len(paragraph.text.split())
+        if lines and words > QUOTED_WORDS:
+            break
+        reference = Reference(article.number, paragraph.number)
+        lines.append(f"{paragraph.text} [{reference}]")
+        citations.append(Citation(reference, paragraph.text, supported=True))
+    return Answer("quoted", "\n\n".join(lines), tuple(citations))
+
+
+def answer_prompt(question: str, articles: Sequence[Article]) -> str:
+    law = "\n\n".join(f"Article {article.number}. {article.title}\n{article.text}" for article in articles)
+    return read_prompt("answer", ("articles", "question")).format(articles=law, question=question)
+
+
+def read_answer(text: str, articles: Sequence[Article]) -> Answer:
+    """A written answer with its citations checked against the `articles` that the model was shown."""
+    return Answer("written", text.strip(), find_citations(text, articles))

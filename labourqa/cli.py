@@ -1,0 +1,445 @@
+"""The command line: results go to stdout, progress and messages to stderr. `labourqa --help` lists the commands."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from . import __version__, pipeline
+from .articles import Article, parse_reference, show_number
+from .citations import quote_reference
+from .config import ANSWER_KINDS, METHODS, REFERENCE_CASES, Settings, load_settings
+from .errors import EngineError, LabourQAError, QuestionError
+from .evaluation import Case, evaluate, published_figures, read_cases, summarize
+from .report import describe_run
+from .store import Edition, Store
+
+stderr = Console(stderr=True, highlight=False)
+# Law and model text is printed as it stands: no markup, and no control characters that a terminal would obey.
+stdout = Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def run() -> None:
+    """The entry point: exit status 0 done, 1 cannot be done, 2 wrong usage, 130 interrupted."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `labourqa show 117 | head -1` ends quietly
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    arguments = vars(_parser().parse_args(argv))
+    command = arguments.pop("run")
+    flags = {name: arguments.pop(name) for name in list(arguments) if name in _SETTING_NAMES}
+    try:
+        command(load_settings(flags), **arguments)
+    except LabourQAError as error:
+        stderr.print(Text(f"labourqa: {_printable(str(error))}"))
+        return 1
+    except MemoryError:
+        stderr.print("labourqa: The memory does not suffice; choose a smaller model or --batch-tokens.")
+        return 1
+    except KeyboardInterrupt:
+        stderr.print("\nlabourqa: interrupted.")
+        return 130
+    return 0
+
+
+_SETTING_NAMES = {field.name for field in fields(Settings)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="labourqa",
+        description="Ask a labour code a question; a language model reads it, and the answer cites it.",
+    )
+    parser.add_argument("--version", action="version", version=f"labourqa {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument(
+        "--model",
+        help="smollm2-135m (embedded), a hub id such as meta-llama/Llama-3.2-3B-Instruct, "
+        "a local folder or a GGUF file",
+    )
+    asking = argparse.ArgumentParser(add_help=False, parents=[model])
+    asking.add_argument("--method", choices=METHODS, help="how the articles are read (default: auto)")
+    asking.add_argument(
+        "--answer", choices=ANSWER_KINDS, help="the code's own words or the model's (default: auto)"
+    )
+    asking.add_argument("--threshold", metavar="SCORE", help="select articles from this score on")
+    asking.add_argument("--top", metavar="N", help="select at most N articles")
+    asking.add_argument(
+        "--shortlist", metavar="N", help="articles that the model reads with --method shortlist"
+    )
+    asking.add_argument("--batch-tokens", metavar="N", help="token budget of one batch (default: 10000)")
+    asking.add_argument("--json", action="store_true", help="print one JSON document")
+
+    command = commands.add_parser("ask", parents=[asking], help="answer a question")
+    command.add_argument("question", help='the question in plain words, or "-" to read it from stdin')
+    command.set_defaults(run=_ask)
+
+    command = commands.add_parser("ingest", parents=[model], help="read a labour code into the database")
+    command.add_argument(
+        "file", nargs="?", type=Path, help="text, PDF or DOCX; the embedded edition if left out"
+    )
+    command.set_defaults(run=_ingest)
+
+    command = commands.add_parser("show", help="print an article, paragraph or point")
+    command.add_argument("reference", help='such as 117, "144(4)" or 72^1')
+    command.set_defaults(run=_show)
+
+    command = commands.add_parser("search", help="find articles by their words")
+    command.add_argument("words")
+    command.set_defaults(run=_search)
+
+    command = commands.add_parser("eval", parents=[asking], help="measure answers on a file of questions")
+    command.add_argument(
+        "file", nargs="?", type=Path, help="JSON lines; the four reference cases if left out"
+    )
+    command.add_argument("--out", type=Path, help="write one report a line; an interrupted run resumes")
+    command.set_defaults(run=_eval)
+
+    command = commands.add_parser("models", help="list, fetch or check model files")
+    command.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
+    command.add_argument("name", nargs="?", help="a model; the embedded ones if left out")
+    command.set_defaults(run=_models)
+
+    command = commands.add_parser("history", help="list the questions asked on this machine")
+    command.add_argument("--erase", action="store_true", help="erase them and their answers")
+    command.set_defaults(run=_history)
+
+    command = commands.add_parser("doctor", parents=[model], help="say what is installed, and where")
+    command.set_defaults(run=_doctor)
+    return parser
+
+
+class _Bars:
+    """Progress on stderr: bars on a terminal, one line when something is done elsewhere."""
+
+    def __init__(self, *, show_text: bool = False) -> None:
+        self._show_text = show_text
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            console=stderr,
+            transient=True,
+        )
+
+    def __enter__(self) -> "_Bars":
+        if stderr.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show_done(self, what: str, done: float, total: float) -> None:
+        count = f"{done:.0f} of {total:.0f}" if total > 1 else f"{100 * done:.0f} %"
+        if what not in self._tasks:
+            if total <= 1 and not stderr.is_terminal:
+                stderr.print(f"{what} ...")
+            self._tasks[what] = self._progress.add_task(what, total=total, count=count)
+        self._progress.update(self._tasks[what], completed=done, total=total, count=count)
+        if done >= total:
+            self._progress.remove_task(self._tasks.pop(what))
+            stderr.print(f"{count} {what}" if total > 1 else f"done: {what}")
+
+    def show_text(self, piece: str) -> None:
+        if self._show_text:
+            self._progress.stop()
+            stdout.print(_printable(piece), end="")
+
+
+def _ask(settings: Settings, *, question: str, json: bool) -> None:
+    if question == "-":
+        question = _read_stdin()
+    question = pipeline.check_question(question)  # before minutes are spent on loading
+    with Store(settings.database) as store, _Bars(show_text=not json) as bars:
+        _ensure_edition(store)
+        models = pipeline.load_models(settings, bars)
+        _say_model(models)
+        report = pipeline.ask(
+            question,
+            settings=settings,
+            store=store,
+            models=models,
+            progress=bars,
+            load_seconds=models.load_seconds,
+        ).to_json()
+    if json:
+        _print_json(report)
+    else:
+        _print_answer(report)
+    _print_seconds(report)
+
+
+def _ingest(settings: Settings, *, file: Path | None) -> None:
+    with Store(settings.database) as store, _Bars() as bars:
+        edition = pipeline.ingest(store, file)
+        articles = store.articles(edition)
+        stdout.print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
+        models = pipeline.load_models(settings, bars)
+        pipeline.prepare(store, edition, models, bars)
+        tokens = sum(store.token_counts(edition, models.engine.tokenizer_name).values())
+        stdout.print(f"{tokens:,} tokens for {models.engine.info.name}; kept in {settings.database}")
+
+
+def _show(settings: Settings, *, reference: str) -> None:
+    wanted = parse_reference(reference)
+    with Store(settings.database) as store:
+        edition = _ensure_edition(store)
+        article = store.article(edition, wanted.article)
+        if wanted.paragraph:
+            words = quote_reference(wanted, [article])
+            stdout.print(f"{wanted}  {article.title}\n\n{words}")
+        else:
+            for heading in filter(None, (article.part, article.chapter, article.section)):
+                stdout.print(heading)
+            stdout.print(f"\nArticle {show_number(article.number)}. {article.title}\n\n{article.text}")
+            if referring := store.references_to(edition, article.number):
+                stdout.print(f"\nReferred to in: {', '.join(f'Art. {show_number(n)}' for n in referring)}")
+        stdout.print(f"\n{_name(edition)}")
+
+
+def _search(settings: Settings, *, words: str) -> None:
+    with Store(settings.database) as store:
+        found = store.search_articles(_ensure_edition(store), words)
+    if not found:
+        raise QuestionError(f"No article contains all of: {words}")
+    for number, title, excerpt in found:
+        stdout.print(f"Art. {show_number(number)}  {title}\n    {' '.join(excerpt.split())}")
+
+
+def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool) -> None:
+    cases = read_cases(file or REFERENCE_CASES)
+    with Store(settings.database) as store, _Bars() as bars:
+        edition = _ensure_edition(store)
+        models = pipeline.load_models(settings, bars)
+        _say_model(models)
+        method = pipeline.choose_method(settings.method, models.engine)
+        load_seconds = [models.load_seconds]  # counted for the first question alone
+
+        def ask(question: str) -> dict[str, Any]:
+            return pipeline.ask(
+                question,
+                settings=settings,
+                store=store,
+                models=models,
+                progress=pipeline.Silent(),
+                load_seconds=load_seconds.pop() if load_seconds else 0.0,
+            ).to_json()
+
+        bars.show_done("questions asked", 0, len(cases))
+        reports = evaluate(
+            cases,
+            ask,
+            run=describe_run(edition, models.engine.info, method, settings),
+            out=out,
+            show_done=lambda done: bars.show_done("questions asked", done, len(cases)),
+        )
+    summary = summarize(cases, reports)
+    if json:
+        _print_json({"summary": summary, "published": published_figures(), "reports": reports})
+    else:
+        if file is None:
+            _print_reference_cases(cases, reports)
+        _print_summary(summary)
+
+
+def _models(settings: Settings, *, action: str, name: str | None) -> None:
+    from .weights import EMBEDDED, fetch_weights, find_weights, verify_weights
+
+    names = [name] if name else list(EMBEDDED)
+    with _Bars() as bars:
+        for one in names:
+            if action == "fetch":
+                weights = fetch_weights(
+                    one, settings.models, show_progress=lambda what, part: bars.show_done(what, part, 1)
+                )
+                stdout.print(f"{one}: {weights.folder}")
+                continue
+            found = find_weights(one, settings.models)
+            if found is None:
+                stdout.print(f"{one}: not here yet; `labourqa models fetch {one}` fetches it")
+            elif action == "verify":
+                verify_weights(found)
+                stdout.print(f"{one}: as it should be")
+            else:
+                stdout.print(f"{one}: {found.folder} ({found.revision})")
+
+
+def _history(settings: Settings, *, erase: bool) -> None:
+    with Store(settings.database) as store:
+        if erase:
+            stdout.print(f"{store.erase_answers()} answers erased.")
+            return
+        for asked_at, question in store.answers():
+            stdout.print(f"{asked_at[:16].replace('T', ' ')}  {_printable(question)}")
+
+
+def _doctor(settings: Settings) -> None:
+    import importlib.metadata as metadata
+    import platform
+
+    import torch
+
+    from .llama import choose_device, choose_dtype
+    from .weights import choose_model, find_weights
+
+    device = choose_device()
+    name, reason = settings.model, "as you chose"
+    if name == "auto":
+        name, reason = choose_model(settings.models, has_cuda=device.type == "cuda")
+    here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
+    lines = {
+        "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
+        "libraries": ", ".join(
+            f"{library} {metadata.version(library)}"
+            for library in ("torch", "transformers", "sqlite-utils", "pypdf")
+        ),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"cpu, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
+        "precision": str(choose_dtype(device)).removeprefix("torch."),
+        "model": f"{name} ({reason}), {here}",
+        "data": str(settings.home),
+    }
+    with Store(settings.database) as store:
+        editions = [_name(edition) for edition in store.editions()]
+    lines["editions"] = "; ".join(editions) or "none yet, run `labourqa ingest`"
+    for key, value in lines.items():
+        stdout.print(f"{key:<10} {value}")
+
+
+def _ensure_edition(store: Store) -> Edition:
+    """The current edition; the embedded one is ingested the first time."""
+    return store.current_edition() if store.editions() else pipeline.ingest(store)
+
+
+def _read_stdin() -> str:
+    try:
+        return sys.stdin.read(10 * pipeline.QUESTION_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise QuestionError("The question on stdin is not UTF-8 text.") from error
+
+
+def _say_model(models: pipeline.Models) -> None:
+    info = models.engine.info
+    stderr.print(Text(f"{info.name} in {info.dtype} on {info.device} ({models.reason})"))
+
+
+def _print_answer(report: dict[str, Any]) -> None:
+    answer = report["answer"]
+    stdout.print("" if answer["kind"] == "written" else _printable(answer["text"]))
+    if report["selected"]:
+        titles = {article["number"]: article["title"] for article in report["articles"]}
+        stdout.print("\nSources")
+        for number in report["selected"]:
+            stdout.print(f"  Art. {show_number(number)}  {titles[number]}")
+    for citation in answer["citations"]:
+        if not citation["supported"]:
+            stdout.print(
+                f"  Not found in the sources: Art. {show_number(citation['article'])}"
+                + "".join(
+                    f"({show_number(part)})" for part in (citation["paragraph"], citation["point"]) if part
+                )
+            )
+    edition = report["edition"]
+    version = f", version of {edition['date']}" if edition["date"] else ""
+    stdout.print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")
+
+
+def _print_seconds(report: dict[str, Any]) -> None:
+    seconds, tokens = report["seconds"], report["tokens"]
+    stderr.print(
+        f"{report['read']} of {len(report['articles'])} articles read by the model "
+        f"({tokens['filter']:,} tokens, {report['method']}), {len(report['selected'])} selected"
+    )
+    stages = ("load", "tokenize", "filter", "answer", "total")
+    stderr.print("seconds: " + ", ".join(f"{stage} {seconds[stage]:.1f}" for stage in stages))
+    stderr.print(f"peak memory: {report['peak_memory_bytes'] / 1e9:.1f} GB")
+
+
+def _print_reference_cases(cases: Sequence[Case], reports: Sequence[dict[str, Any]]) -> None:
+    figures = published_figures()
+    table = Table(
+        title=f"Reference cases, next to what was published ({figures['model']}, {figures['device']})"
+    )
+    for column in (
+        "case",
+        "selected",
+        "published",
+        "articles named there",
+        "of them selected",
+        "filter s",
+        "published",
+        "answer",
+        "answer s",
+        "published",
+        "tokens read",
+        "t + g: cache / none",
+    ):
+        table.add_column(column, justify="left" if column in ("case", "answer") else "right")
+    for case, report in zip(cases, reports, strict=True):
+        assert case.published is not None
+        named = case.published["answer_articles"]
+        tokens, seconds = report["tokens"], report["seconds"]
+        table.add_row(
+            case.id, str(len(report["selected"])), str(case.published["selected"]), " ".join(named),
+            " ".join(number for number in named if number in report["selected"]) or "none",
+            f"{seconds['filter']:.1f}", str(figures["filter_seconds"]["token-batches"]),
+            report["answer"]["kind"], f"{seconds['answer']:.1f}", "{}-{}".format(*figures["answer_seconds"]),
+            f"{tokens['filter']:,}", f"{tokens['with_cache']:,} / {tokens['without_cache']:,}",
+        )  # fmt: skip
+    Console().print(table)
+    for case, report in zip(cases, reports, strict=True):
+        stdout.print(f"\n{case.id}: {case.question}")
+        stdout.print(f"selected: {' '.join(report['selected']) or 'none'}")
+        stdout.print(_printable(report["answer"]["text"]))
+    stdout.print("")
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    def show(value: object) -> str:
+        return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            stdout.print(f"{name}: " + ", ".join(f"{key} {show(item)}" for key, item in value.items()))
+        else:
+            stdout.print(f"{name}: {show(value)}")
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201  # rich would wrap it
+
+
+def _name(edition: Edition) -> str:
+    version = f", version of {edition.date}" if edition.date else ""
+    return f"{edition.code}{version} ({edition.source})"
+
+
+def _numbers(articles: Sequence[Article]) -> str:
+    return f"Art. {show_number(articles[0].number)} to {show_number(articles[-1].number)}"
+
+
+def _printable(text: str) -> str:
+    """`text` without control characters: a terminal would obey them."""
+    return "".join(character for character in text if character.isprintable() or character in "\n\t")

@@ -1,0 +1,131 @@
+"""Settings, and the one place that knows where `prompts/`, `data/`, the user's data and the models' cache are.
+
+Every setting has a default, which `labourqa.toml` (in the current folder, else in the user's data folder)
+overrides, which `LABOURQA_<NAME>` in the environment overrides, which a command-line flag overrides.
+"""
+
+import math
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from .errors import PromptError, SettingsError
+
+METHODS = ("auto", "shortlist", "token-batches-logits", "token-batches")
+ANSWER_KINDS = ("auto", "quoted", "written")
+
+_PACKAGE = Path(__file__).parent
+# `pip install` puts data/ and prompts/ inside the package; a checkout keeps them beside it.
+_RESOURCES = _PACKAGE if (_PACKAGE / "prompts").is_dir() else _PACKAGE.parent
+DATA = _RESOURCES / "data"
+PROMPTS = _RESOURCES / "prompts"
+DEFAULT_EDITION = DATA / "labour-code-lt.en.txt"
+REFERENCE_CASES = DATA / "reference-cases.jsonl"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user can choose. `None` and "auto" mean: decided from the model and the machine."""
+
+    home: Path  # database and models
+    model: str = "auto"  # an embedded model's name, a hub id, a folder, a GGUF file or a server's URL
+    method: str = "auto"  # how the articles are read, one of METHODS
+    answer: str = "auto"  # one of ANSWER_KINDS
+    threshold: float | None = None  # an article is selected from this score on
+    top: int | None = None  # at most so many articles are selected
+    shortlist: int = 16  # articles that the model reads with method "shortlist"
+    batch_tokens: int = 10_000  # padded tokens of one batch, as published
+    answer_tokens: int = 400  # a written answer is at most so long
+    api_key: str = field(default="", repr=False)  # for a server
+    log: bool = True  # keep questions and answers in the database on this machine
+
+    @property
+    def database(self) -> Path:
+        return self.home / "labourqa.db"
+
+    @property
+    def models(self) -> Path:
+        return self.home / "models"
+
+
+def load_settings(flags: Mapping[str, object], environ: Mapping[str, str] = os.environ) -> Settings:
+    """Defaults, then labourqa.toml, then LABOURQA_* variables, then `flags` that are not None.
+
+    Raises SettingsError for an unknown setting or a value of the wrong kind.
+    """
+    home = Path(environ.get("LABOURQA_HOME") or platformdirs.user_data_dir("labourqa", appauthor=False))
+    settings = Settings(home=home.expanduser().absolute())
+    values: dict[str, object] = dict(_read_toml(settings.home))
+    for name in _SETTABLE:
+        if text := environ.get(f"LABOURQA_{name.upper()}"):
+            values[name] = text
+    values |= {name: value for name, value in flags.items() if value is not None}
+    return replace(settings, **{name: _convert(name, value) for name, value in values.items()})
+
+
+def read_prompt(name: str, variables: tuple[str, ...]) -> str:
+    """The text of prompts/NAME.txt, in which every one of `variables` stands as {variable}."""
+    path = PROMPTS / f"{name}.txt"
+    try:
+        text = path.read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        raise PromptError(f"The prompt file {path} cannot be read; install labourqa again.") from error
+    for variable in variables:
+        if f"{{{variable}}}" not in text:
+            raise PromptError(f"The prompt file {path} lacks {{{variable}}}; put it back.")
+    return text
+
+
+def _read_toml(home: Path) -> dict[str, Any]:
+    for path in (Path("labourqa.toml"), home / "labourqa.toml"):
+        if path.is_file():
+            try:
+                return tomllib.loads(path.read_text(encoding="utf-8"))
+            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+                raise SettingsError(f"{path.absolute()} cannot be read: {error}.") from error
+    return {}
+
+
+_CHOICES = {"method": METHODS, "answer": ANSWER_KINDS}
+_WHOLE_NUMBERS = {"top": 1, "shortlist": 1, "batch_tokens": 1, "answer_tokens": 1}  # name -> smallest value
+_YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _convert(name: str, value: object) -> object:
+    """`value` as the kind that the setting `name` has."""
+    text = str(value).strip()
+    if name in _CHOICES:
+        if text in _CHOICES[name]:
+            return text
+        raise SettingsError(f"{name} is one of {', '.join(_CHOICES[name])}, not {text!r}.")
+    if name in _WHOLE_NUMBERS:
+        if text.isascii() and text.isdigit() and int(text) >= _WHOLE_NUMBERS[name]:
+            return int(text)
+        raise SettingsError(f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]}, not {text!r}.")
+    if name == "threshold":
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if math.isfinite(number):
+            return number
+        raise SettingsError(f"threshold is a number, not {text!r}.")
+    if name == "log":
+        if text.lower() in _YES_NO:
+            return _YES_NO[text.lower()]
+        raise SettingsError(f"log is true or false, not {text!r}.")
+    if name == "api_key":
+        return text
+    if name == "model":
+        if text:
+            return text
+        raise SettingsError("model is empty; name a model, or leave the setting out.")
+    raise SettingsError(f"{name!r} is not a setting; the settings are {', '.join(_SETTABLE)}.")
+
+
+_SETTABLE = tuple(setting.name for setting in fields(Settings) if setting.name != "home")

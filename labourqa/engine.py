@@ -1,0 +1,95 @@
+"""The one interface to a language model: count the tokens of articles, judge articles, generate text."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from .articles import Article
+
+# How a model's opinion of an article is read:
+#   yes-no      logit of "Yes" minus logit of "No" after "Does this article help?"
+#   likelihood  mean log-probability of the question's tokens after the article, in nats a token (the query
+#               likelihood of Sachan et al., arXiv 2204.07496), for models too small to answer yes or no
+#   word        the published way: generate a few tokens and read "yes" or "no"
+Evidence = Literal["yes-no", "likelihood", "word"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a report says of the model."""
+
+    name: str
+    revision: str  # SHA-256 of the published weights, or a hub's commit
+    dtype: str
+    device: str
+    parameters: int | None  # None: a server does not say
+    context_tokens: int  # longest prompt and answer together
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the model said of one article."""
+
+    article: str  # number
+    score: (
+        float  # higher = more relevant; its scale depends on the evidence. word: 1 yes, 0 no, 0.5 unreadable
+    )
+    tokens: int  # processed for it, padding not counted
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One decision an article, in the order in which they were asked for."""
+
+    decisions: tuple[Decision, ...]
+    tokenize_seconds: float  # the part of the time that went into text -> tokens
+
+
+class Engine(Protocol):
+    @property
+    def info(self) -> ModelInfo: ...
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Under which token counts are stored: the same name means the same counts."""
+        ...
+
+    @property
+    def evidence(self) -> Literal["yes-no", "likelihood"]:
+        """Which evidence the model is good for in one forward pass."""
+        ...
+
+    def count_tokens(self, articles: Sequence[Article]) -> list[int]:
+        """Tokens of each article's part of the prompt."""
+        ...
+
+    def judge(
+        self,
+        articles: Sequence[Article],
+        question: str,
+        *,
+        evidence: Evidence,
+        batch_tokens: int,
+        show_read: Callable[[int], None],
+    ) -> Judgement:
+        """Read every one of `articles`; `show_read` hears how many more were read.
+
+        Raises EngineError when an article and the question do not fit the model's context.
+        """
+        ...
+
+    def count_prompt_tokens(self, prompt: str) -> int:
+        """Tokens of `prompt` as `generate` would send it, chat template included."""
+        ...
+
+    def generate(self, prompt: str, *, max_tokens: int) -> Iterator[tuple[str, int]]:
+        """The model's reply, greedy, as pieces of text with the number of tokens generated for each."""
+        ...
+
+
+def read_word(reply: str) -> float:
+    """1 for yes, 0 for no, 0.5 for a reply that is neither: unreadable keeps the article."""
+    word = reply.strip().lower()
+    if word.startswith("yes"):
+        return 1.0
+    return 0.0 if word.startswith("no") else 0.5

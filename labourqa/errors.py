@@ -1,0 +1,53 @@
+"""What can go wrong that a user can act on: one class a cause, one sentence a message.
+
+Library code raises these; only the command line and the page catch them, each in one place, and show the
+message as it stands. Any other exception is a bug and keeps its traceback.
+"""
+
+
+class LabourQAError(Exception):
+    """Base class of every error whose message is meant for the user."""
+
+
+class SettingsError(LabourQAError):
+    """A setting, flag or configuration file has a value that cannot be used."""
+
+
+class DocumentError(LabourQAError):
+    """A document cannot be read: missing, unreadable, encrypted, scanned, or of an unknown kind."""
+
+
+class NoArticlesError(LabourQAError):
+    """A document was read, but no numbered article was recognised in it."""
+
+
+class UnknownArticleError(LabourQAError):
+    """The code has no article, paragraph or point of that number."""
+
+
+class QuestionError(LabourQAError):
+    """The question is empty or too long."""
+
+
+class StoreError(LabourQAError):
+    """The database is damaged, locked, of a newer version, or cannot be written."""
+
+
+class NoEditionError(LabourQAError):
+    """No labour code has been ingested yet, or the named edition is not there."""
+
+
+class WeightsError(LabourQAError):
+    """A model's files cannot be had: no network, gated, unknown, incomplete, or with a wrong checksum."""
+
+
+class PromptError(LabourQAError):
+    """A prompt file is missing or lacks a variable."""
+
+
+class EngineError(LabourQAError):
+    """The model was found but cannot do what was asked: too little memory, a context too short, a dead server."""
+
+
+class EvaluationError(LabourQAError):
+    """A file of questions or of earlier results cannot be used."""

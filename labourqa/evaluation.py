@@ -1,0 +1,209 @@
+"""Batch evaluation: cases -> reports -> measures. A case is a line of a JSON-lines file (format: data/README.md)."""
+
+import json
+import os
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import DATA
+from .errors import EvaluationError
+from .metrics import f_beta, fact_stated, ndcg_at, precision, recall, recall_at, reciprocal_rank
+from .report import ranked_numbers
+
+NEEDED_GRADE = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question with what is known of its answer."""
+
+    id: str
+    question: str
+    answerable: bool
+    grades: Mapping[str, int]  # article number -> 2 needed, 1 useful
+    facts: Sequence[Sequence[Sequence[str]]]  # of each fact: one string of every inner list occurs
+    published: Mapping[str, Any] | None  # what the published method gave, for the reference cases
+
+    @property
+    def needed(self) -> list[str]:
+        return [number for number, grade in self.grades.items() if grade >= NEEDED_GRADE]
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Raises EvaluationError naming the line that cannot be used."""
+    cases = []
+    for number, line in enumerate(_read_lines(path), 1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+            case = Case(
+                id=str(fields.get("id", number)),
+                question=str(fields["question"]),
+                answerable=bool(fields.get("answerable", True)),
+                grades={str(article): int(grade) for article, grade in fields.get("articles", {}).items()},
+                facts=[fact["must_contain"] for fact in fields.get("facts", [])],
+                published=fields.get("published"),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EvaluationError(
+                f'Line {number} of {path} is no question ({error}); a line is {{"question": "...", ...}}.'
+            ) from error
+        cases.append(case)
+    if not cases:
+        raise EvaluationError(f"{path} holds no question.")
+    if len({case.id for case in cases}) < len(cases):
+        raise EvaluationError(f"{path} uses an id twice; give each question its own.")
+    return cases
+
+
+def evaluate(
+    cases: Sequence[Case],
+    ask: Callable[[str], dict[str, Any]],
+    *,
+    run: Mapping[str, Any],
+    out: Path | None = None,
+    show_done: Callable[[int], None],
+) -> list[dict[str, Any]]:
+    """The report of every case, in order, each with the case's `id`.
+
+    With `out`, each report is appended to that file as soon as it is there, and those it already holds are
+    not asked again. Raises EvaluationError when the file holds reports of another `run` (report.describe_run).
+    """
+    done = _read_reports(out) if out is not None else {}
+    for report in done.values():
+        _check_same_run(report, run, out)
+    reports: list[dict[str, Any]] = []
+    for case in cases:
+        report = done.get(case.id)
+        if report is None:
+            report = {"id": case.id, **ask(case.question)}
+            if out is not None:
+                _append(out, report)
+        elif report["question"] != case.question:
+            raise EvaluationError(
+                f"{out} holds another question as {case.id}; choose another file for --out."
+            )
+        reports.append(report)
+        show_done(len(reports))
+    return reports
+
+
+def summarize(cases: Sequence[Case], reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Means over the questions for which a measure is defined; seconds are medians.
+
+    Selection measures are over answerable questions with a needed article, `facts_stated` over facts,
+    `citations_resolve` over citations.
+    """
+    pairs = list(zip(cases, reports, strict=True))
+    graded = [(case, report) for case, report in pairs if case.answerable and case.needed]
+    answerable = [report for case, report in pairs if case.answerable]
+    unanswerable = [report for case, report in pairs if not case.answerable]
+    measures = [_measure_selection(case, report) for case, report in graded]
+    facts = [fact_stated(report["answer"]["text"], fact) for case, report in pairs for fact in case.facts]
+    citations = [citation["supported"] for report in reports for citation in report["answer"]["citations"]]
+    return {
+        "questions": len(pairs),
+        "answerable": len(answerable),
+        "selection": {name: _mean([m[name] for m in measures]) for name in measures[0]} if measures else {},
+        "facts": len(facts),
+        "facts_stated": _mean(facts),
+        "citations": len(citations),
+        "citations_resolve": _mean(citations),
+        "refused_rightly": _mean([_refused(report) for report in unanswerable]),
+        "refused_wrongly": _mean([_refused(report) for report in answerable]),
+        "median_seconds": {
+            stage: statistics.median(report["seconds"][stage] for report in reports)
+            for stage in reports[0]["seconds"]
+        },
+        "tokens": {
+            stage: sum(report["tokens"][stage] for report in reports) for stage in reports[0]["tokens"]
+        },
+        "peak_memory_bytes": max(report["peak_memory_bytes"] for report in reports),
+    }
+
+
+def published_figures() -> dict[str, Any]:
+    """What the published method took, with which model."""
+    figures: dict[str, Any] = json.loads((DATA / "published-figures.json").read_text(encoding="utf-8"))
+    return figures
+
+
+def _measure_selection(case: Case, report: Mapping[str, Any]) -> dict[str, float]:
+    selected, ranked, needed = report["selected"], ranked_numbers(report), case.needed
+    r, p = recall(selected, needed), precision(selected, needed)
+    return {
+        "recall": r,
+        "precision": p,
+        "f2": f_beta(p, r, beta=2),
+        "all_needed": float(r == 1),
+        "selected": float(len(selected)),
+        "mrr": reciprocal_rank(ranked, needed),
+        "recall_at_5": recall_at(ranked, needed, 5),
+        "recall_at_10": recall_at(ranked, needed, 10),
+        "recall_at_20": recall_at(ranked, needed, 20),
+        "ndcg_at_10": ndcg_at(ranked, case.grades, 10),
+    }
+
+
+def _refused(report: Mapping[str, Any]) -> bool:
+    return bool(report["answer"]["kind"] == "refused")
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise EvaluationError(f"{path} cannot be read: {reason}.") from error
+
+
+def _read_reports(out: Path) -> dict[str, dict[str, Any]]:
+    """The reports that an interrupted run left in `out`; a last line cut short is taken off the file."""
+    if not out.exists():
+        return {}
+    lines = _read_lines(out)
+    reports = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            report = json.loads(line)
+            reports[report["id"]] = report
+            report["question"], report["selected"]
+        except (ValueError, KeyError, TypeError) as error:
+            if number < len(lines):
+                raise EvaluationError(
+                    f"Line {number} of {out} is no report; choose another file for --out."
+                ) from error
+            _replace(out, lines[:-1])
+    return reports
+
+
+def _check_same_run(report: Mapping[str, Any], run: Mapping[str, Any], out: Path | None) -> None:
+    for field, value in run.items():
+        if report.get(field) != value:
+            raise EvaluationError(
+                f"{out} holds results made with another {field.replace('_', ' ')}; choose another file for --out."
+            )
+
+
+def _append(out: Path, report: Mapping[str, Any]) -> None:
+    try:
+        with out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(report, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise EvaluationError(f"{out} cannot be written: {error.strerror}.") from error
+
+
+def _replace(out: Path, lines: Sequence[str]) -> None:
+    part = out.with_name(out.name + ".part")
+    part.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    part.replace(out)

@@ -1,0 +1,256 @@
+"""The whole program in two functions: `ingest` a code, `ask` it a question."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .answer import Answer, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
+from .articles import Article, split_articles
+from .config import DEFAULT_EDITION, Settings
+from .document import read_document
+from .engine import Engine, Evidence
+from .errors import QuestionError
+from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
+from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
+from .selection import Selection, fuse_scores, select_articles
+from .store import Edition, Store
+
+if TYPE_CHECKING:
+    from .encoder import SentenceEncoder  # torch is imported when models are loaded, not before
+
+ENCODER = "minilm-l6-v2"
+QUESTION_CHARACTERS = 2_000
+
+
+class Progress(Protocol):
+    """Where long work tells how far it is. The command line draws bars, tests and libraries may stay silent."""
+
+    def show_done(self, what: str, done: float, total: float) -> None: ...
+
+    def show_text(self, piece: str) -> None:
+        """The next piece of a written answer."""
+
+
+class Silent:
+    def show_done(self, what: str, done: float, total: float) -> None:
+        pass
+
+    def show_text(self, piece: str) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is loaded once a process and shared by all questions."""
+
+    engine: Engine
+    encoder: "SentenceEncoder"
+    reason: str  # why this model, in a few words
+    load_seconds: float
+
+
+def load_models(settings: Settings, progress: Progress) -> Models:
+    """Find or fetch the models, and load them. Raises WeightsError."""
+    started = time.perf_counter()
+    from .weights import choose_model, fetch_weights
+
+    def show(what: str, fraction: float) -> None:
+        progress.show_done(what, fraction, 1)
+
+    encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=show)
+    name, reason = settings.model, "as you chose"
+    if name == "auto":
+        import torch
+
+        name, reason = choose_model(settings.models, has_cuda=torch.cuda.is_available())
+    engine: Engine
+    if name.startswith(("http://", "https://")):
+        from .remote import RemoteEngine
+
+        engine = RemoteEngine(name, api_key=settings.api_key)
+    else:
+        from .llama import LlamaEngine
+
+        engine = LlamaEngine(fetch_weights(name, settings.models, show_progress=show))
+
+    from .encoder import SentenceEncoder
+
+    return Models(engine, SentenceEncoder(encoder_weights), reason, time.perf_counter() - started)
+
+
+def ingest(store: Store, path: Path | None = None) -> Edition:
+    """Keep the code in the file at `path` (by default the embedded edition) as the current edition."""
+    document = read_document(path or DEFAULT_EDITION)
+    return store.save_code(split_articles(document.text), source=document.source, sha256=document.sha256)
+
+
+def prepare(store: Store, edition: Edition, models: Models, progress: Progress) -> None:
+    """Count tokens and embed paragraphs of `edition`, once for each tokenizer and encoder."""
+    articles = store.articles(edition)
+    tokenizer, encoder = models.engine.tokenizer_name, models.encoder
+    if not store.token_counts(edition, tokenizer):
+        counts = models.engine.count_tokens(articles)
+        numbers = [article.number for article in articles]
+        store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
+    if store.embeddings(edition, encoder.name) is None:
+        vectors = encoder.encode(
+            embedding_texts(articles),
+            show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction, 1),
+        )
+        store.save_embeddings(edition, encoder.name, vectors)
+
+
+def check_question(question: str) -> str:
+    """The question without space around it. Raises QuestionError."""
+    question = question.strip()
+    if not any(character.isalnum() for character in question):
+        raise QuestionError(
+            'The question is empty; ask one in plain words, such as "How long is annual leave?"'
+        )
+    if len(question) > QUESTION_CHARACTERS:
+        raise QuestionError(
+            f"The question has {len(question):,} characters; ask it in at most {QUESTION_CHARACTERS:,}."
+        )
+    return question
+
+
+def ask(
+    question: str,
+    *,
+    settings: Settings,
+    store: Store,
+    models: Models,
+    progress: Progress,
+    load_seconds: float = 0.0,
+) -> Report:
+    """Read the current edition for `question`, select articles, answer from them alone."""
+    question = check_question(question)
+    edition = store.current_edition()
+    prepare(store, edition, models, progress)
+    articles = store.articles(edition)
+    started = time.perf_counter()
+    similarities = _rank(question, articles, store, edition, models)
+    method = choose_method(settings.method, models.engine)
+    reading = _read(question, articles, method, best_paragraphs(similarities), settings, models, progress)
+    filtered = time.perf_counter()
+    selected = [
+        article for number in reading.selection.selected for article in articles if article.number == number
+    ]
+    if not selected:
+        answering = _Answering(refuse_answer(edition.code))
+    elif choose_kind(settings.answer, models.engine.info) == "written":
+        answering = _write(question, selected, settings, models.engine, progress)
+    else:
+        answering = _Answering(quote_answer(selected, similarities))
+    answered = time.perf_counter()
+
+    report = Report(
+        question=question,
+        run=describe_run(edition, models.engine.info, method, settings),
+        articles=articles,
+        selection=reading.selection,
+        answer=answering.answer,
+        tokens=Tokens(reading.tokens, answering.prompt_tokens, answering.generated_tokens),
+        seconds=Seconds(
+            load=load_seconds,
+            tokenize=reading.tokenize_seconds,
+            filter=filtered - started - reading.tokenize_seconds,
+            answer_first_token=(answering.first_token_at or answered) - filtered,
+            answer=answered - filtered,
+            total=load_seconds + answered - started,
+        ),
+        peak_memory_bytes=peak_memory_bytes(),
+    )
+    if settings.log:
+        store.log_answer(report.to_json())
+    return report
+
+
+def choose_method(wanted: str, engine: Engine) -> str:
+    """On a GPU the model reads every article; on a CPU that takes minutes, so a shortlist is the default."""
+    if wanted == "auto":
+        return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+    return wanted
+
+
+@dataclass(frozen=True)
+class _Reading:
+    selection: Selection
+    tokens: int
+    tokenize_seconds: float
+
+
+@dataclass(frozen=True)
+class _Answering:
+    answer: Answer
+    first_token_at: float | None = None  # perf_counter() time; None when the answer came at once
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+
+
+def _rank(
+    question: str, articles: tuple[Article, ...], store: Store, edition: Edition, models: Models
+) -> dict[str, list[float]]:
+    vectors = store.embeddings(edition, models.encoder.name)
+    assert vectors is not None  # prepare() saved them
+    return rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
+
+
+def _read(
+    question: str,
+    articles: tuple[Article, ...],
+    method: str,
+    similarities: Mapping[str, float],
+    settings: Settings,
+    models: Models,
+    progress: Progress,
+) -> _Reading:
+    """Let the model read the articles that `method` names, and select among them."""
+    evidence: Evidence = "word" if method == "token-batches" else models.engine.evidence
+    if method == "shortlist":
+        nearest = sorted(articles, key=lambda article: -similarities[article.number])
+        articles = tuple(nearest[: settings.shortlist])
+    read = 0
+
+    def show_read(more: int) -> None:
+        nonlocal read
+        read += more
+        progress.show_done("articles read", read, len(articles))
+
+    progress.show_done("articles read", 0, len(articles))
+    judgement = models.engine.judge(
+        articles, question, evidence=evidence, batch_tokens=settings.batch_tokens, show_read=show_read
+    )
+    scores = {decision.article: decision.score for decision in judgement.decisions}
+    selection = select_articles(
+        fuse_scores(similarities, scores) if evidence == "likelihood" else scores,
+        similarities,
+        evidence=evidence,
+        threshold=settings.threshold,
+        top=settings.top,
+    )
+    tokens = sum(decision.tokens for decision in judgement.decisions)
+    return _Reading(selection, tokens, judgement.tokenize_seconds)
+
+
+def _write(
+    question: str, selected: list[Article], settings: Settings, engine: Engine, progress: Progress
+) -> _Answering:
+    """Let the model write from as many of the selected articles, best first, as its context holds."""
+    room = engine.info.context_tokens - settings.answer_tokens
+    shown = selected
+    while len(shown) > 1 and engine.count_prompt_tokens(answer_prompt(question, shown)) > room:
+        shown = shown[:-1]
+    prompt = answer_prompt(question, shown)
+    pieces: list[str] = []
+    first_token_at = None
+    generated = 0
+    for piece, tokens in engine.generate(prompt, max_tokens=settings.answer_tokens):
+        first_token_at = first_token_at or time.perf_counter()
+        generated += tokens
+        pieces.append(piece)
+        progress.show_text(piece)
+    answer = read_answer("".join(pieces), shown)
+    return _Answering(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)

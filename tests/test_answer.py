@@ -1,0 +1,57 @@
+from labourqa.answer import QUOTED_WORDS, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
+from labourqa.articles import Code
+from labourqa.engine import ModelInfo
+
+from .conftest import small_code
+
+ARTICLES = small_code().articles
+
+
+def model(parameters: int) -> ModelInfo:
+    return ModelInfo("m", "", "float32", "cpu", parameters, 8192)
+
+
+def test_a_small_model_quotes_and_a_large_one_writes() -> None:
+    assert choose_kind("auto", model(135_000_000)) == "quoted"
+    assert choose_kind("auto", model(3_200_000_000)) == "written"
+    assert choose_kind("written", model(135_000_000)) == "written"
+    assert choose_kind("quoted", model(3_200_000_000)) == "quoted"
+
+
+def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_references() -> None:
+    answer = quote_answer(ARTICLES[1::-1], {"1": [0.1, 0.2], "2": [0.9]})
+    assert answer.text == (
+        "Night work is paid at one and a half times the pay. [Art. 2]\n\n"
+        "Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1). [Art. 1(2)]\n\n"
+        "Leave is annual or special. [Art. 1(1)]"
+    )
+    assert [str(citation.reference) for citation in answer.citations] == ["Art. 2", "Art. 1(2)", "Art. 1(1)"]
+
+
+def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Code) -> None:
+    articles = code.articles[100:110]
+    answer = quote_answer(articles, {a.number: [0.5] * len(a.paragraphs) for a in articles})
+    law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
+    assert len(answer.citations) > 1
+    assert all(citation.quote in law and citation.quote in answer.text for citation in answer.citations)
+    assert sum(len(citation.quote.split()) for citation in answer.citations) <= QUOTED_WORDS
+
+
+def test_a_written_answer_has_its_citations_checked() -> None:
+    answer = read_answer(" Study lasts ten days [Art. 2^1(1)]. Night work is prohibited [Art. 117]. ", ARTICLES)
+    assert answer.text.startswith("Study")
+    assert [citation.supported for citation in answer.citations] == [True, False]
+
+
+def test_the_prompt_holds_the_selected_articles_before_the_question() -> None:
+    prompt = answer_prompt("What about {articles}?", ARTICLES[1:])
+    assert "Night work is paid" in prompt
+    assert "Leave is annual" not in prompt
+    assert prompt.index("Study leave lasts") < prompt.index("What about {articles}?")
+
+
+def test_a_refusal_names_the_code_and_cites_nothing() -> None:
+    answer = refuse_answer("Labour Code of Nowhere")
+    assert answer.kind == "refused"
+    assert "Labour Code of Nowhere" in answer.text
+    assert answer.citations == ()

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from labourqa.config import DEFAULT_EDITION, PROMPTS, REFERENCE_CASES, load_settings, read_prompt
+from labourqa.errors import PromptError, SettingsError
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_flag_overrides_the_environment_which_overrides_the_file(home: Path) -> None:
+    (home / "labourqa.toml").write_text('model = "file"\ntop = 3\nshortlist = 5\n')
+    environ = {"LABOURQA_HOME": str(home), "LABOURQA_MODEL": "environment", "LABOURQA_TOP": "4"}
+    settings = load_settings({"model": "flag", "top": None}, environ)
+    assert (settings.model, settings.top, settings.shortlist) == ("flag", 4, 5)
+
+
+def test_the_home_variable_says_where_everything_is_kept(home: Path) -> None:
+    settings = load_settings({}, {"LABOURQA_HOME": str(home / "x")})
+    assert settings.database == home / "x" / "labourqa.db"
+    assert settings.models == home / "x" / "models"
+
+
+def test_the_file_in_the_data_folder_counts_when_the_current_folder_has_none(home: Path) -> None:
+    (home / "data").mkdir()
+    (home / "data" / "labourqa.toml").write_text("threshold = 0.5\nlog = false\n")
+    settings = load_settings({}, {"LABOURQA_HOME": str(home / "data")})
+    assert (settings.threshold, settings.log) == (0.5, False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"method": "magic"}, "method is one of auto, shortlist"),
+        ({"top": "0"}, "top is a whole number of at least 1"),
+        ({"top": "-3"}, "top is a whole number"),
+        ({"threshold": "high"}, "threshold is a number"),
+        ({"threshold": "nan"}, "threshold is a number"),
+        ({"log": "perhaps"}, "log is true or false"),
+        ({"model": " "}, "model is empty"),
+        ({"colour": "red"}, "'colour' is not a setting"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_that_names_the_setting(
+    home: Path, flags: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        load_settings(flags, {"LABOURQA_HOME": str(home)})
+
+
+def test_a_bad_file_is_one_sentence_that_names_it(home: Path) -> None:
+    (home / "labourqa.toml").write_text("model = \n")
+    with pytest.raises(SettingsError, match=r"labourqa\.toml cannot be read"):
+        load_settings({}, {"LABOURQA_HOME": str(home)})
+
+
+def test_every_prompt_has_its_variables() -> None:
+    assert "{question}" in read_prompt("filter_question", ("question",))
+    with pytest.raises(PromptError, match=r"lacks \{colour\}"):
+        read_prompt("filter_question", ("colour",))
+    with pytest.raises(PromptError, match="cannot be read"):
+        read_prompt("poem", ())
+
+
+def test_the_article_stands_before_the_question_and_no_prompt_knows_the_date() -> None:
+    assert "{question}" not in (PROMPTS / "filter_article.txt").read_text()
+    assert "{text}" not in (PROMPTS / "filter_question.txt").read_text()
+    for path in PROMPTS.glob("*.txt"):
+        assert "{date}" not in path.read_text()
+
+
+def test_data_is_where_the_program_looks_for_it() -> None:
+    assert DEFAULT_EDITION.is_file()
+    assert REFERENCE_CASES.is_file()

@@ -1,0 +1,131 @@
+"""The whole path on the real embedded models and the real edition."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labourqa.config import REFERENCE_CASES, Settings
+from labourqa.evaluation import read_cases
+from labourqa.pipeline import Models, Silent, ask, check_question
+from labourqa.errors import QuestionError
+from labourqa.report import Report
+from labourqa.store import Store
+
+model = pytest.mark.model
+
+
+@pytest.fixture
+def home_store(prepared_home: Path) -> Iterator[Store]:
+    with Store(prepared_home / "labourqa.db") as store:
+        yield store
+
+
+def ask_embedded(question: str, home: Path, store: Store, models: Models, **options: object) -> Report:
+    settings = dataclasses.replace(Settings(home=home), **options)  # type: ignore[arg-type]  # any settings
+    return ask(question, settings=settings, store=store, models=models, progress=Silent())
+
+
+@model
+@pytest.mark.parametrize("case", read_cases(REFERENCE_CASES), ids=lambda case: case.id)
+def test_reference_cases_are_answered_from_the_code(
+    case: object, prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    question = case.question  # type: ignore[attr-defined]  # a Case
+    report = ask_embedded(question, prepared_home, home_store, models)
+    law = {p.text for article in report.articles for p in article.paragraphs}
+    assert report.answer.kind == "quoted"
+    assert report.answer.citations
+    for citation in report.answer.citations:
+        assert citation.quote in law
+        assert citation.quote in report.answer.text
+        assert citation.reference.article in report.selection.selected
+    assert set(case.needed) & set(report.selection.selected)  # type: ignore[attr-defined]
+
+
+@model
+def test_night_work_is_answered_with_one_and_a_half_times(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    report = ask_embedded(read_cases(REFERENCE_CASES)[1].question, prepared_home, home_store, models)
+    assert {"117", "144"} <= set(report.selection.selected)
+    assert "one and a half times" in report.answer.text
+
+
+@model
+def test_a_question_outside_the_code_is_refused_without_an_invented_word(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    report = ask_embedded("Tell me a funny joke about bananas and penguins", prepared_home, home_store, models)
+    assert report.answer.kind == "refused"
+    assert report.selection.selected == ()
+    assert report.answer.citations == ()
+
+
+@model
+def test_a_written_answer_streams_and_cites_only_what_was_selected(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    pieces: list[str] = []
+
+    class Listening(Silent):
+        def show_text(self, piece: str) -> None:
+            pieces.append(piece)
+
+    settings = Settings(home=prepared_home, answer="written", answer_tokens=30, shortlist=4)
+    report = ask(
+        "How is night work paid?", settings=settings, store=home_store, models=models, progress=Listening()
+    )
+    assert report.answer.kind == "written"
+    assert "".join(pieces).strip() == report.answer.text
+    assert 0 < report.tokens.answer_generated <= 30
+    assert report.tokens.without_cache > report.tokens.with_cache > report.tokens.answer_prompt - 1
+    for citation in report.answer.citations:
+        assert citation.supported <= (citation.reference.article in report.selection.selected)
+
+
+@model
+def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, models: Models) -> None:
+    document = ask_embedded("How long is annual leave?", prepared_home, home_store, models, top=3).to_json()
+    assert set(document) >= {
+        "question", "edition", "model", "method", "articles", "read", "selected", "answer", "tokens", "seconds",
+        "peak_memory_bytes",
+    }  # fmt: skip
+    assert set(document["edition"]) == {"code", "date", "source", "sha256"}
+    assert document["edition"]["date"] == "2025-01-01"
+    assert set(document["model"]) >= {"name", "sha256", "dtype", "device"}
+    assert len(document["articles"]) == 257
+    assert set(document["articles"][0]) == {"number", "title", "score", "selected"}
+    assert [a["number"] for a in document["articles"] if a["selected"]] == sorted(
+        document["selected"], key=lambda n: float(n.replace("^", "."))
+    )
+    assert document["read"] == 16
+    assert 0 < len(document["selected"]) <= 3
+    assert set(document["answer"]) == {"kind", "text", "citations"}
+    assert set(document["answer"]["citations"][0]) == {"article", "paragraph", "point", "quote", "supported"}
+    assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
+    scores = [a["score"] for a in document["articles"] if a["selected"]]
+    assert min(scores) >= document["threshold"]
+
+
+@model
+def test_a_report_is_logged_unless_that_is_switched_off(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    before = len(home_store.answers())
+    ask_embedded("How long is annual leave?", prepared_home, home_store, models, log=False, shortlist=1)
+    assert len(home_store.answers()) == before
+    ask_embedded("How long is annual leave?", prepared_home, home_store, models, shortlist=1)
+    assert home_store.answers()[0][1] == "How long is annual leave?"
+
+
+@pytest.mark.parametrize("question", ["", "   ", "???", "\n\t", "—"])
+def test_an_empty_question_is_refused_with_an_example(question: str) -> None:
+    with pytest.raises(QuestionError, match="question is empty"):
+        check_question(question)
+
+
+def test_a_question_of_100000_characters_is_refused_at_once() -> None:
+    with pytest.raises(QuestionError, match="100,000 characters"):
+        check_question("x" * 100_000)

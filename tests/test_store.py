@@ -1,0 +1,155 @@
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labourqa.articles import Code, Reference, find_references
+from labourqa.errors import NoEditionError, StoreError, UnknownArticleError
+from labourqa.store import Edition, Store
+
+from .conftest import small_code
+
+
+def test_what_is_saved_comes_back_the_same(store: Store, small_edition: Edition) -> None:
+    assert store.articles(small_edition) == small_code().articles
+    assert store.article(small_edition, "2^1") == small_code().articles[2]
+
+
+def test_the_embedded_edition_comes_back_the_same(store: Store, code: Code) -> None:
+    edition = store.save_code(code, source="x", sha256="1" * 64)
+    assert store.articles(edition) == code.articles
+
+
+def test_without_an_edition_the_sentence_says_what_to_run(store: Store) -> None:
+    with pytest.raises(NoEditionError, match="labourqa ingest"):
+        store.current_edition()
+
+
+def test_the_edition_ingested_last_is_the_current_one(store: Store, small_edition: Edition) -> None:
+    other = store.save_code(replace(small_code(), date="2026-01-01"), source="b.txt", sha256="2" * 64)
+    assert store.current_edition() == other
+    again = store.save_code(small_code(), source="nowhere.txt", sha256=small_edition.sha256)
+    assert store.current_edition() == again
+    assert len(store.editions()) == 2
+
+
+def test_replacing_leaves_nothing_of_the_old_edition(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        for _ in range(3):
+            edition = store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
+            store.save_token_counts(edition, "t", {"1": 5})
+            store.save_embeddings(edition, "e", np.ones((4, 2), dtype=np.float32))
+    with sqlite3.connect(path) as db:
+        tables = ("editions", "articles", "paragraphs", "points", "cross_references", "token_counts", "embeddings")
+        counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+    assert counts == [1, 3, 4, 2, 1, 1, 4]
+
+
+def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, small_edition: Edition) -> None:
+    broken = replace(small_code(), articles=(*small_code().articles, small_code().articles[0]))  # Art. 1 twice
+    with pytest.raises(StoreError):
+        store.save_code(broken, source="nowhere.txt", sha256=small_edition.sha256)
+    assert store.articles(store.current_edition()) == small_code().articles
+
+
+def test_a_process_killed_while_ingesting_leaves_the_old_edition_answering(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        edition = store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
+    ingest_for_ever = (
+        "import sys; from pathlib import Path; from labourqa.store import Store\n"
+        "from tests.conftest import small_code\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "while True:\n"
+        "    store.save_code(small_code(), source='nowhere.txt', sha256='0' * 64); print(flush=True)"
+    )
+    for delay in (0.0, 0.003, 0.011):
+        process = subprocess.Popen(
+            [sys.executable, "-c", ingest_for_ever, str(path)],
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+        )
+        assert process.stdout
+        process.stdout.readline()  # it has begun
+        time.sleep(delay)
+        process.kill()
+        process.communicate()
+        with Store(path) as store:
+            edition = store.current_edition()
+            assert store.articles(edition) == small_code().articles
+
+
+def test_an_unknown_article_is_named(store: Store, small_edition: Edition) -> None:
+    with pytest.raises(UnknownArticleError, match="has no Article 999"):
+        store.article(small_edition, "999")
+
+
+def test_references_can_be_followed_backwards(store: Store, small_edition: Edition) -> None:
+    assert find_references(small_code().articles[0]) == (Reference("2^1", "1"),)
+    assert store.references_to(small_edition, "2^1") == ["1"]
+    assert store.references_to(small_edition, "1") == []
+
+
+def test_search_finds_words_in_any_form_and_the_title_counts_most(store: Store, code: Code) -> None:
+    edition = store.save_code(code, source="x", sha256="1" * 64)
+    found = [number for number, _, _ in store.search_articles(edition, "working nights")]
+    assert "117" in found
+    assert store.search_articles(edition, "night work")[0][0] == "117"
+
+
+@pytest.mark.parametrize("words", ['"', "NOT", "a OR (", "*", "", "; DROP TABLE articles"])
+def test_a_search_is_words_and_never_a_query(store: Store, small_edition: Edition, words: str) -> None:
+    assert isinstance(store.search_articles(small_edition, words), list)
+    assert store.articles(small_edition)
+
+
+def test_token_counts_are_kept_by_tokenizer(store: Store, small_edition: Edition) -> None:
+    store.save_token_counts(small_edition, "a", {"1": 10, "2": 20, "2^1": 30})
+    assert store.token_counts(small_edition, "a") == {"1": 10, "2": 20, "2^1": 30}
+    assert store.token_counts(small_edition, "b") == {}
+
+
+def test_embeddings_come_back_in_the_order_of_the_paragraphs(store: Store, small_edition: Edition) -> None:
+    vectors = np.arange(8, dtype=np.float32).reshape(4, 2)
+    assert store.embeddings(small_edition, "e") is None
+    store.save_embeddings(small_edition, "e", vectors)
+    loaded = store.embeddings(small_edition, "e")
+    assert loaded is not None
+    np.testing.assert_array_equal(loaded, vectors)
+
+
+def test_erased_answers_are_not_left_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        store.log_answer({"question": "Am I pregnant-and-fired-xyzzy?"})
+        assert [question for _, question in store.answers()] == ["Am I pregnant-and-fired-xyzzy?"]
+        assert store.erase_answers() == 1
+        assert store.answers() == []
+    for file in tmp_path.iterdir():
+        assert b"xyzzy" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
+def test_a_broken_file_is_one_sentence_and_is_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"x\.db"):
+        Store(path)
+    assert path.read_bytes() == content
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_the_old_edition(tmp_path: Path, code: Code) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        edition = store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
+        store._db.execute("PRAGMA max_page_count = 60")  # SQLite reports a full disk at this size
+        with pytest.raises(StoreError, match="disk is full"):
+            store.save_code(code, source="x", sha256="1" * 64)
+        assert store.current_edition() == edition
+        assert store.articles(edition) == small_code().articles
