@@ -10,7 +10,9 @@ from .config import read_prompt
 from .engine import ModelInfo
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
-WRITTEN_PARAMETERS = 1_000_000_000  # below this a model's prose cannot be trusted (it contradicts its sources)
+WRITTEN_PARAMETERS = (
+    1_000_000_000  # below this a model's prose cannot be trusted (it contradicts its sources)
+)
 
 
 @dataclass(frozen=True)

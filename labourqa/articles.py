@@ -298,11 +298,14 @@ class _Setting:
                 pieces.append(line[:-1])
             elif line[-1:] not in "-–" or line[-2:-1] == " " or _HANGING.match(following):
                 pieces += line, " "
-            elif line[-1] == "-" and _last_word(line) + _first_word(following) in self.words:
+            elif line[-1] == "-" and self.is_one_word(_last_word(line), _first_word(following)):
                 pieces.append(line[:-1])
             else:  # a compound: "fixed-term", "employer–work council", "8–10"
                 pieces.append(line)
         return "".join([*pieces, *lines[-1:]])
+
+    def is_one_word(self, start: str, end: str) -> bool:
+        return start + end in self.words and f"{start}-{end}" not in self.words
 
 
 def _last_word(line: str) -> str:
@@ -318,7 +321,7 @@ def _measure(lines: Sequence[str]) -> _Setting:
     width = lengths[len(lengths) * 99 // 100] if lengths else 0  # a few lines may stick out
     if width > 150:
         return _Setting(0, frozenset())
-    return _Setting(width, frozenset(word for line in lines for word in re.findall(r"\w+", line)))
+    return _Setting(width, frozenset(word for line in lines for word in re.findall(r"\w+(?:-\w+)*", line)))
 
 
 def _drop_notes(language: _Language, lines: Sequence[str]) -> Iterator[str]:
@@ -345,14 +348,15 @@ def _find_laws(language: _Language, setting: _Setting, lines: Sequence[str]) -> 
     matches = ((i, language.article.match(line)) for i, line in enumerate(lines))
     found = [_Heading(i, _spell_number(match[1]), match[2]) for i, match in matches if match]
     # "... as laid down in / Article 57. The employer ..." is no heading where article 57 has one.
-    broken = {heading.line for heading in found if setting.is_broken(lines[heading.line - 1])}
+    broken = {one.line for one in found if one.line and setting.is_broken(lines[one.line - 1])}
     firm = {heading.number for heading in found if heading.line not in broken}
     found = _raise_numbers([one for one in found if one.line not in broken or one.number not in firm])
     laws: list[list[_Heading]] = []
     highest = (0, 0, "")
     for i, heading in enumerate(found):
-        restarts = heading.number == "1" and i + 1 < len(found) and _order(found[i + 1].number) <= highest
-        if not laws or restarts:
+        restarts = heading.number == "1" and _order("1") < highest
+        # Between 100 and 101 a line that begins with "Article 1." is no new law.
+        if not laws or (restarts and any(_order(one.number) <= highest for one in found[i + 1 : i + 2])):
             laws.append([])
             highest = (0, 0, "")
         laws[-1].append(heading)

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +20,7 @@ from . import __version__, pipeline
 from .articles import Article, parse_reference, show_number
 from .citations import quote_reference
 from .config import ANSWER_KINDS, METHODS, REFERENCE_CASES, Settings, load_settings
-from .errors import EngineError, LabourQAError, QuestionError
+from .errors import LabourQAError, QuestionError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
 from .report import describe_run
 from .store import Edition, Store

@@ -96,7 +96,7 @@ _WHOLE_NUMBERS = {"top": 1, "shortlist": 1, "batch_tokens": 1, "answer_tokens": 
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
-def _convert(name: str, value: object) -> object:
+def _convert(name: str, value: object) -> Any:
     """`value` as the kind that the setting `name` has."""
     text = str(value).strip()
     if name in _CHOICES:

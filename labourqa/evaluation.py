@@ -78,8 +78,8 @@ def evaluate(
         _check_same_run(report, run, out)
     reports: list[dict[str, Any]] = []
     for case in cases:
-        report = done.get(case.id)
-        if report is None:
+        report = done.get(case.id, {})
+        if not report:
             report = {"id": case.id, **ask(case.question)}
             if out is not None:
                 _append(out, report)

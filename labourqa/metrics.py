@@ -33,7 +33,7 @@ def recall_at(ranked: Sequence[str], needed: Collection[str], k: int) -> float:
 
 
 def ndcg_at(ranked: Sequence[str], grades: Mapping[str, int], k: int) -> float:
-    """Discounted cumulative gain, sum of (2^grade - 1) / log2(rank + 1) over the first k, over that of the best order."""
+    """Sum of (2^grade - 1) / log2(rank + 1) over the first k, over the same sum for the best order."""
     _count(grades)
     ideal = _dcg(sorted(grades.values(), reverse=True)[:k])
     return _dcg([grades.get(number, 0) for number in ranked[:k]]) / ideal
@@ -46,7 +46,7 @@ def fact_stated(text: str, must_contain: Sequence[Sequence[str]]) -> bool:
 
 
 def _dcg(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
+    return sum((2.0**grade - 1) / math.log2(rank + 1) for rank, grade in enumerate(grades, 1))
 
 
 def _count(needed: Collection[str]) -> int:

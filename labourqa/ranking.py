@@ -1,4 +1,4 @@
-"""Cheap scores of every article from sentence embeddings: what the model reads first, and what its score is fused with."""
+"""Cheap scores from sentence embeddings: what the model reads first, and what its scores are fused with."""
 
 from collections.abc import Mapping, Sequence
 

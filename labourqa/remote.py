@@ -5,8 +5,6 @@ question and the articles are sent there, and nowhere else.
 """
 
 import json
-import math
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -105,9 +103,13 @@ class RemoteEngine:
         content = self._read(reply, "")
         try:
             choice = content["choices"][0]
-            tokens = int((content.get("usage") or {}).get("total_tokens") or len(prompt) // CHARACTERS_A_TOKEN)
+            tokens = int(
+                (content.get("usage") or {}).get("total_tokens") or len(prompt) // CHARACTERS_A_TOKEN
+            )
             first = ((choice.get("logprobs") or {}).get("content") or [{}])[0].get("top_logprobs") or []
-            logprobs = {str(entry["token"]).strip().lower(): float(entry["logprob"]) for entry in reversed(first)}
+            logprobs = {
+                str(entry["token"]).strip().lower(): float(entry["logprob"]) for entry in reversed(first)
+            }
             word = read_word(choice["message"]["content"] or "")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise EngineError(f"{self._url} answers in a form that is not OpenAI's.") from error

@@ -23,7 +23,7 @@ class Selection:
 
 
 def fuse_scores(similarities: Mapping[str, float], likelihoods: Mapping[str, float]) -> dict[str, float]:
-    """Cosine similarity, less what the question is less likely (nats a token) after this article than after the best."""
+    """Cosine similarity, less half of what the question is less likely (nats a token) here than after the best."""
     best = max(likelihoods.values(), default=0.0)
     return {
         number: similarities[number] + LIKELIHOOD_WEIGHT * (likelihood - best)

@@ -149,11 +149,11 @@ class Store:
 
     def articles(self, edition: Edition) -> tuple[Article, ...]:
         """The articles of the code itself, in order."""
-        return self._load_articles(edition, "preliminary = 0")
+        return self._load_articles(edition)
 
     def article(self, edition: Edition, number: str) -> Article:
         """Raises UnknownArticleError."""
-        found = self._load_articles(edition, "preliminary = 0 AND articles.number = ?", number)
+        found = self._load_articles(edition, number)
         if not found:
             raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
         return found[0]
@@ -284,18 +284,27 @@ class Store:
                 to_point=to.point,
             )
 
-    def _load_articles(self, edition: Edition, where: str, *parameters: str) -> tuple[Article, ...]:
-        scope = f"FROM articles WHERE edition = ? AND {where}"
+    def _load_articles(self, edition: Edition, number: str | None = None) -> tuple[Article, ...]:
+        """All articles of the code itself, or only the one of this number."""
+        parameters = {"edition": edition.id, "number": number}
         with self._errors():
-            articles = self._rows(f"SELECT * {scope} ORDER BY id", [edition.id, *parameters])  # noqa: S608  # both parts are literals of this module
+            articles = self._rows(
+                "SELECT * FROM articles WHERE edition = :edition AND preliminary = 0 "
+                "AND (:number IS NULL OR number = :number) ORDER BY id",
+                parameters,
+            )
             paragraphs = self._rows(
-                f"SELECT * FROM paragraphs WHERE article IN (SELECT id {scope}) ORDER BY article, id",  # noqa: S608
-                [edition.id, *parameters],
+                "SELECT paragraphs.* FROM paragraphs JOIN articles ON articles.id = paragraphs.article "
+                "WHERE edition = :edition AND preliminary = 0 "
+                "AND (:number IS NULL OR articles.number = :number) ORDER BY article, paragraphs.id",
+                parameters,
             )
             points = self._rows(
-                "SELECT * FROM points WHERE paragraph IN "
-                f"(SELECT id FROM paragraphs WHERE article IN (SELECT id {scope})) ORDER BY paragraph, id",  # noqa: S608
-                [edition.id, *parameters],
+                "SELECT points.* FROM points JOIN paragraphs ON paragraphs.id = points.paragraph "
+                "JOIN articles ON articles.id = paragraphs.article "
+                "WHERE edition = :edition AND preliminary = 0 "
+                "AND (:number IS NULL OR articles.number = :number) ORDER BY paragraph, points.id",
+                parameters,
             )
         points_of = {
             paragraph: tuple(Point(row["number"], row["text"]) for row in rows)
@@ -328,7 +337,7 @@ class Store:
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def _rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         return list(self._db.query(sql, parameters))
 
     @contextmanager

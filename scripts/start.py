@@ -20,7 +20,7 @@ USAGE = 'usage: python3 scripts/start.py ask "QUESTION" | COMMAND ... | test ...
 
 
 def main(arguments: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036  # this file is what an older Python meets first
         return fail(f"labourqa needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     if not arguments:
         return fail(USAGE)
@@ -46,7 +46,9 @@ def set_up(extra: str) -> bool:
         return True
     say("Setting up .venv; this takes a few minutes, once.")
     if not PYTHON.exists() and subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode:
-        fail("No virtual environment could be made; install Python's venv (Debian: apt install python3-venv).")
+        fail(
+            "No virtual environment could be made; install Python's venv (Debian: apt install python3-venv)."
+        )
         return False
     package = f"{ROOT}[{extra}]" if extra else str(ROOT)
     if run("-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"), "-e", package):
@@ -58,7 +60,9 @@ def set_up(extra: str) -> bool:
 
 def run(*arguments: str) -> int:
     try:
-        return subprocess.run([str(PYTHON), *arguments], cwd=None if "labourqa" in arguments else ROOT).returncode
+        return subprocess.run(
+            [str(PYTHON), *arguments], cwd=None if "labourqa" in arguments else ROOT
+        ).returncode
     except KeyboardInterrupt:
         return 130
 

@@ -34,7 +34,9 @@ def small_code() -> Code:
                 ),
                 part="PART I. LEAVE",
             ),
-            Article("2", "Night Work", (Paragraph("", "Night work is paid at one and a half times the pay."),)),
+            Article(
+                "2", "Night Work", (Paragraph("", "Night work is paid at one and a half times the pay."),)
+            ),
             Article("2^1", "Study", (Paragraph("1", "Study leave lasts ten days."),)),
         ),
     )
@@ -68,7 +70,9 @@ def models(models_home: Path) -> pipeline.Models:
 
 
 @pytest.fixture(scope="session")
-def prepared_home(models_home: Path, models: pipeline.Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared_home(
+    models_home: Path, models: pipeline.Models, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A user's data folder with the embedded edition ingested and prepared, and the real models in it."""
     home = tmp_path_factory.mktemp("home")
     (home / "models").symlink_to(models_home / "models", target_is_directory=True)

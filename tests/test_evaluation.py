@@ -14,21 +14,27 @@ RUN = {"method": "shortlist", "version": "0"}
 def report(question: str, *, selected: list[str], text: str = "", kind: str = "quoted") -> dict[str, Any]:
     """What `ask` would give on a code of the articles 1 to 30, the selected ones scored highest."""
     numbers = [str(n) for n in range(1, 31)]
-    scores = {number: 100.0 - selected.index(number) if number in selected else -float(number) for number in numbers}
+    scores = {
+        number: 100.0 - selected.index(number) if number in selected else -float(number) for number in numbers
+    }
     return {
         "question": question,
         **RUN,
         "articles": [{"number": n, "score": scores[n], "selected": n in selected} for n in numbers],
         "selected": selected,
-        "answer": {"kind": kind, "text": text, "citations": [{"supported": bool(text)}] if kind != "refused" else []},
+        "answer": {
+            "kind": kind,
+            "text": text,
+            "citations": [{"supported": bool(text)}] if kind != "refused" else [],
+        },
         "tokens": {"filter": 10},
         "seconds": {"total": 1.0},
         "peak_memory_bytes": 5,
     }
 
 
-def case(id: str, grades: dict[str, int], *, answerable: bool = True) -> Case:
-    return Case(id, f"question {id}?", answerable, grades, [[["three", "3"]]] if grades else [], None)
+def case(name: str, grades: dict[str, int], *, answerable: bool = True) -> Case:
+    return Case(name, f"question {name}?", answerable, grades, [[["three", "3"]]] if grades else [], None)
 
 
 CASES = [case("a", {"7": 2, "8": 1}), case("b", {"9": 2, "10": 2}), case("c", {}, answerable=False)]
@@ -91,8 +97,8 @@ def test_results_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
     before = out.read_text()
     with pytest.raises(EvaluationError, match="another method"):
         evaluate(CASES, REPORTS.__getitem__, run={**RUN, "method": "x"}, out=out, show_done=no_progress)
+    other = Case("a", "another?", True, {}, [], None)
     with pytest.raises(EvaluationError, match="another question"):
-        other = Case("a", "another?", True, {}, [], None)
         evaluate([other], REPORTS.__getitem__, run=RUN, out=out, show_done=no_progress)
     assert out.read_text() == before
 
@@ -108,7 +114,9 @@ def test_results_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
         ('{"question": "a?", "id": 1}\n{"question": "b?", "id": 1}', "uses an id twice"),
     ],
 )
-def test_a_file_that_is_no_list_of_questions_is_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_file_that_is_no_list_of_questions_is_one_sentence(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(text)
     with pytest.raises(EvaluationError, match=sentence):

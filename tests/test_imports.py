@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "articles", "store", "weights", "ranking", "batches", "engine", "encoder",
-    "llama", "remote", "selection", "citations", "answer", "report", "pipeline", "metrics", "evaluation", "cli", "__main__",
+    "llama", "remote", "selection", "citations", "answer", "report", "pipeline", "metrics", "evaluation", "cli",
+    "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},

