@@ -13,7 +13,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from . import __version__, pipeline
@@ -378,39 +377,23 @@ def _print_seconds(report: dict[str, Any]) -> None:
 
 def _print_reference_cases(cases: Sequence[Case], reports: Sequence[dict[str, Any]]) -> None:
     figures = published_figures()
-    table = Table(
-        title=f"Reference cases, next to what was published ({figures['model']}, {figures['device']})"
-    )
-    for column in (
-        "case",
-        "selected",
-        "published",
-        "articles named there",
-        "of them selected",
-        "filter s",
-        "published",
-        "answer",
-        "answer s",
-        "published",
-        "tokens read",
-        "t + g: cache / none",
-    ):
-        table.add_column(column, justify="left" if column in ("case", "answer") else "right")
+    filter_seconds = figures["filter_seconds"]["token-batches"]
+    answer_seconds = "{} to {}".format(*figures["answer_seconds"])
+    stdout.print(f"In brackets: what was published ({figures['model']}, {figures['device']}).")
     for case, report in zip(cases, reports, strict=True):
         assert case.published is not None
-        named = case.published["answer_articles"]
-        tokens, seconds = report["tokens"], report["seconds"]
-        table.add_row(
-            case.id, str(len(report["selected"])), str(case.published["selected"]), " ".join(named),
-            " ".join(number for number in named if number in report["selected"]) or "none",
-            f"{seconds['filter']:.1f}", str(figures["filter_seconds"]["token-batches"]),
-            report["answer"]["kind"], f"{seconds['answer']:.1f}", "{}-{}".format(*figures["answer_seconds"]),
-            f"{tokens['filter']:,}", f"{tokens['with_cache']:,} / {tokens['without_cache']:,}",
-        )  # fmt: skip
-    Console().print(table)
-    for case, report in zip(cases, reports, strict=True):
-        stdout.print(f"\n{case.id}: {case.question}")
-        stdout.print(f"selected: {' '.join(report['selected']) or 'none'}")
+        named, selected = case.published["answer_articles"], report["selected"]
+        seconds, tokens = report["seconds"], report["tokens"]
+        found = [number for number in named if number in selected]
+        stdout.print(
+            f"\n{case.id}: {case.question}\n"
+            f"  selected  {len(selected)} [{case.published['selected']}]: {' '.join(selected) or 'none'}\n"
+            f"  of those named in the published answer: {' '.join(found) or 'none'} [{' '.join(named)}]\n"
+            f"  seconds   filter {seconds['filter']:.1f} [{filter_seconds}], "
+            f"answer {seconds['answer']:.1f} [{answer_seconds}], total {seconds['total']:.1f}\n"
+            f"  tokens    filter {tokens['filter']:,}, answer {tokens['with_cache']:,} "
+            f"({tokens['without_cache']:,} without a KV cache)\n"
+        )
         stdout.print(_printable(report["answer"]["text"]))
     stdout.print("")
 

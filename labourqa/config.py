@@ -38,7 +38,7 @@ class Settings:
     answer: str = "auto"  # one of ANSWER_KINDS
     threshold: float | None = None  # an article is selected from this score on
     top: int | None = None  # at most so many articles are selected
-    shortlist: int = 16  # articles that the model reads with method "shortlist"
+    shortlist: int = 12  # articles that the model reads with method "shortlist"
     batch_tokens: int = 10_000  # padded tokens of one batch, as published
     answer_tokens: int = 400  # a written answer is at most so long
     api_key: str = field(default="", repr=False)  # for a server

@@ -209,7 +209,11 @@ def _read(
 ) -> _Reading:
     """Let the model read the articles that `method` names, and select among them."""
     evidence: Evidence = "word" if method == "token-batches" else models.engine.evidence
+    batch_tokens = settings.batch_tokens
     if method == "shortlist":
+        batch_tokens = (
+            1  # one by one: a few articles of very different lengths would be padded to twice the work
+        )
         nearest = sorted(articles, key=lambda article: -similarities[article.number])
         articles = tuple(nearest[: settings.shortlist])
     read = 0
@@ -221,7 +225,7 @@ def _read(
 
     progress.show_done("articles read", 0, len(articles))
     judgement = models.engine.judge(
-        articles, question, evidence=evidence, batch_tokens=settings.batch_tokens, show_read=show_read
+        articles, question, evidence=evidence, batch_tokens=batch_tokens, show_read=show_read
     )
     scores = {decision.article: decision.score for decision in judgement.decisions}
     selection = select_articles(

@@ -34,8 +34,8 @@ class Server:
 
 @pytest.fixture
 def server(models: Models) -> Iterator[Server]:
-    engine = models.engine
-    assert isinstance(engine, LlamaEngine)
+    assert isinstance(models.engine, LlamaEngine)
+    engine: LlamaEngine = models.engine
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
