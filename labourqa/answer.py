@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .articles import Article, Paragraph, Reference
+from .articles import Article, Paragraph
 from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
+from .references import Reference
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
 WRITTEN_PARAMETERS = (

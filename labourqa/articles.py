@@ -13,23 +13,7 @@ from functools import lru_cache
 from itertools import chain, dropwhile, pairwise, takewhile
 
 from .errors import NoArticlesError, UnknownArticleError
-
-_RAISED_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_RAISE = str.maketrans("0123456789", _RAISED_DIGITS)
-_LOWER = str.maketrans(_RAISED_DIGITS, "0123456789")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A place in a code: `Reference("57", "1", "2")` is article 57, paragraph 1, point 2."""
-
-    article: str
-    paragraph: str = ""
-    point: str = ""
-
-    def __str__(self) -> str:
-        parts = "".join(f"({show_number(part)})" for part in (self.paragraph, self.point) if part)
-        return f"Art. {show_number(self.article)}{parts}"
+from .references import NUMBER, show_number, spell_number
 
 
 @dataclass(frozen=True)
@@ -98,14 +82,13 @@ class _Language:
     long_note: re.Pattern[str]  # an editor's note up to the next blank line or number
 
 
-_NUMBER = rf"\d{{1,4}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|\.\d{{1,2}}|[A-Z]{{1,2}})?"
 _ENDED = r"(?: ?[.:–—-] ?(.*))?"  # a label stands alone or is set off from its title
 _NEVER = r"(?!)"
 
 
 def _english(article: str, *levels: str) -> _Language:
     return _Language(
-        article=re.compile(rf"(?:{article}) ({_NUMBER})(?:[.:]| [–—-] |$) ?(.*)"),
+        article=re.compile(rf"(?:{article}) ({NUMBER})(?:[.:]| [–—-] |$) ?(.*)"),
         levels=tuple(
             (level.lower(), re.compile(rf"((?:{level}|{level.upper()}) (?:[A-Z]+|[A-Z][a-z]+|\d+)){_ENDED}"))
             for level in levels
@@ -124,7 +107,7 @@ _LANGUAGES = (
     _english("Article|ARTICLE|Art\\.", "Part", "Chapter", "Section"),
     _english("Section|SECTION", "Part", "Chapter"),
     _Language(
-        article=re.compile(rf"({_NUMBER}) straipsnis(?:\.|$) ?(.*)"),
+        article=re.compile(rf"({NUMBER}) straipsnis(?:\.|$) ?(.*)"),
         levels=(
             ("part", re.compile(rf"([IVXLC]+ DALIS){_ENDED}")),
             ("chapter", re.compile(rf"([IVXLC\d]+ (?:SKYRIUS|skyrius)){_ENDED}")),
@@ -142,7 +125,7 @@ _LANGUAGES = (
         long_note=re.compile(r"TAR pastaba\..*"),
     ),
     _Language(
-        article=re.compile(rf"(?:Статья|СТАТЬЯ) ({_NUMBER})(?:\.|$) ?(.*)"),
+        article=re.compile(rf"(?:Статья|СТАТЬЯ) ({NUMBER})(?:\.|$) ?(.*)"),
         levels=(
             ("part", re.compile(rf"(ЧАСТЬ [А-Я]+){_ENDED}")),
             ("section", re.compile(rf"((?:Раздел|РАЗДЕЛ) [IVXLC\d]+){_ENDED}")),
@@ -167,35 +150,6 @@ _OPEN = re.compile(r"(?:[–(-]|\b(?:articles?|paragraphs?|points?|no))$", re.IG
 _SKIPPED = 3  # so many numbers may be missing; "2022. The employer" after paragraph 2 is no paragraph
 
 _SMALL_WORDS = frozenset(["a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to"])
-
-_PART_NUMBER = r"(?:\d{1,3}(?:\^\d{1,2})?|[a-z]\b)"
-_RANGE = r"(?: to | ?[–-] ?)"
-_JOINT = rf"(?:, (?:and |or )?| and | or |{_RANGE})"
-_LIST = rf"{_PART_NUMBER}(?:{_JOINT}{_PART_NUMBER})*"
-_ARTICLE_NUMBER = r"\d{1,4}(?:\^\d{1,2}|[A-Z]{1,2})?(?![\d^])"
-_GROUPS = rf"(?: ?\({_PART_NUMBER}(?:{_RANGE}{_PART_NUMBER})?\))"
-_PLACES = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
-# After "Article 57, " a bare number belongs to the sentence; after "Articles 57, " it is an article.
-_REFERENCE = re.compile(
-    rf"(?:\bpoints? (?P<points>{_LIST}) of )?(?:\bparagraphs? (?P<paragraphs>{_LIST}) of )?\bArticle"
-    rf"(?P<places>s {_PLACES}(?:{_JOINT}(?:Articles? )?(?:{_PLACES}|{_GROUPS}+))*"
-    rf"| {_PLACES}(?:{_JOINT}(?:Article {_PLACES}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
-)
-_PLACE = re.compile(
-    rf"(?P<number>{_ARTICLE_NUMBER}(?:{_RANGE}{_ARTICLE_NUMBER}(?! ?\())?)?(?P<groups>{_GROUPS}*)"
-)
-_GROUP = re.compile(r"\(([^()]+)\)")
-# "of the Law on ...", "of Regulation (EU) ...", but not "of this Code" or "of the Labour Code"
-_OTHER_LAW = re.compile(r" of (?!this |the Labour Code|the Code)(?:(?:the|that|a|an|said) )*[A-Z]")
-_LONGEST_RANGE = 500  # "Articles 1 to 9999" is no reference to ten thousand articles
-
-_TYPED_NUMBER = rf"\d{{1,3}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}})?"
-_TYPED = re.compile(
-    rf"(?:(?:articles?|art|sections?|sec|статья|ст)\b\.? ?)?(?P<article>{_NUMBER})(?: straipsnis)?"
-    rf"(?:,? ?(?:\(|(?:paragraph|para|par)\b\.? ?)(?P<paragraph>{_TYPED_NUMBER})\)?)?"
-    rf"(?:,? ?(?:\(|point\b ?)(?P<point>{_TYPED_NUMBER}|[^\W\d_])\)?)?",
-    re.IGNORECASE,
-)
 
 
 def split_articles(text: str) -> Code:
@@ -225,55 +179,6 @@ def split_articles(text: str) -> Code:
         preliminary=tuple(chain.from_iterable(law for law in read[:code] if not _is_contents(law))),
         annex=_print_paragraphs(_read_paragraphs(setting, lines[ends[code] :])),
     )
-
-
-def find_references(article: Article) -> tuple[Reference, ...]:
-    """The other articles of the same code that an English article refers to, in order of appearance."""
-    found: dict[Reference, None] = {}
-    for match in _REFERENCE.finditer(article.text):
-        if _OTHER_LAW.match(article.text, match.end()):
-            continue
-        number, levels = "", [match["paragraphs"] or "", match["points"] or ""]
-        for place in filter(re.Match.group, _PLACE.finditer(match["places"])):
-            groups = _GROUP.findall(place["groups"])
-            if place["number"]:
-                number = place["number"]
-                levels = [*groups, "", ""] if groups else levels
-            else:  # in "44(1)(3), (8)" the 8 is a point, in "139(5) and (6)" the 6 a paragraph
-                levels = [levels[0], groups[0]] if levels[1] else [groups[0], ""]
-            for one in [number] if groups else _expand(place["number"]):
-                for paragraph in _expand(levels[0]):
-                    for point in _expand(levels[1]):
-                        found[Reference(one, paragraph, point)] = None
-    return tuple(reference for reference in found if reference.article != article.number)
-
-
-def _expand(numbers: str) -> list[str]:
-    """The single numbers of "1, 3 and 5 to 7"; of nothing, one empty number."""
-    expanded: list[str] = []
-    for match in re.finditer(rf"([\d^A-Z]+|\b[a-z]\b)(?:{_RANGE}([\d^A-Z]+|\b[a-z]\b))?", numbers):
-        first, last = match[1], match[2] or match[1]
-        if first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + _LONGEST_RANGE:
-            expanded += map(str, range(int(first), int(last) + 1))
-        else:
-            expanded += [first] if first == last else [first, last]
-    return expanded or [""]
-
-
-def show_number(number: str) -> str:
-    """72^1 as it is printed: 72¹."""
-    return re.sub(r"\^(\d+)", lambda match: match[1].translate(_RAISE), number)
-
-
-def parse_reference(text: str) -> Reference:
-    """Read what a person types, such as 144(4) or "Art. 144, para. 4"; raises UnknownArticleError."""
-    match = _TYPED.fullmatch(" ".join(text[:100].split()).rstrip("."))
-    if not match:
-        raise UnknownArticleError(
-            f'"{text[:100]}" names no article; write, for example, 57, 144(4) or 57(1)(2).'
-        )
-    article, paragraph, point = (_spell_number(number or "") for number in match.groups())
-    return Reference(article.upper(), paragraph, point)
 
 
 @dataclass(frozen=True)
@@ -346,7 +251,7 @@ class _Heading:
 def _find_laws(language: _Language, setting: _Setting, lines: Sequence[str]) -> list[list[_Heading]]:
     """The headings of each law in the text: numbering that starts anew starts a law (or ends its contents)."""
     matches = ((i, language.article.match(line)) for i, line in enumerate(lines))
-    found = [_Heading(i, _spell_number(match[1]), match[2]) for i, match in matches if match]
+    found = [_Heading(i, spell_number(match[1]), match[2]) for i, match in matches if match]
     # "... as laid down in / Article 57. The employer ..." is no heading where article 57 has one.
     broken = {one.line for one in found if one.line and setting.is_broken(lines[one.line - 1])}
     firm = {heading.number for heading in found if heading.line not in broken}
@@ -554,7 +459,7 @@ def _order(number: str) -> tuple[int, int, str]:
 
 def _follow(number: str, last: str) -> str:
     """The number if it can come after the last one, with raised digits given back (21 after 2 is 2^1), else ""."""
-    number = _spell_number(number)
+    number = spell_number(number)
     lowest = _order(last)
     if _order(number) <= lowest:
         return ""
@@ -566,12 +471,6 @@ def _raise_number(number: str, last: str) -> str:
     base, raised, _ = _order(last)
     expected = f"{base}{raised + 1}"
     return f"{base}^{raised + 1}" if number == expected else ""
-
-
-def _spell_number(number: str) -> str:
-    """72¹ and 72-1 as 72^1."""
-    number = re.sub(f"[{_RAISED_DIGITS}]+", lambda match: "^" + match[0].translate(_LOWER), number)
-    return number.replace("-", "^")
 
 
 def _print_paragraphs(paragraphs: Sequence[Paragraph]) -> str:

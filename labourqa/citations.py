@@ -1,11 +1,11 @@
 """References in an answer: found by code, resolved to the paragraph, checked against the selected articles."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .articles import Article, Reference, parse_reference
+from .articles import Article
 from .errors import UnknownArticleError
+from .references import Reference, find_references
 
 
 @dataclass(frozen=True)
@@ -15,18 +15,9 @@ class Citation:
     supported: bool  # the reference resolves to one of the selected articles
 
 
-_CITATION = re.compile(
-    r"\b(?:Art\.|Article)\s{0,2}\d{1,4}(?:\^\d{1,2}|[¹²³⁴-⁹⁰]{1,2})?(?:\s?\(\d{1,2}(?:\^\d{1,2})?\)|\([a-z]\)){0,2}"
-)
-
-
 def find_citations(text: str, articles: Sequence[Article]) -> tuple[Citation, ...]:
     """Every different reference in `text`, in order, resolved against the selected `articles`."""
-    found: dict[Reference, Citation] = {}
-    for match in _CITATION.finditer(text):
-        reference = parse_reference(match[0])
-        found.setdefault(reference, resolve_reference(reference, articles))
-    return tuple(found.values())
+    return tuple(resolve_reference(reference, articles) for reference in find_references(text))
 
 
 def resolve_reference(reference: Reference, articles: Sequence[Article]) -> Citation:
@@ -40,7 +31,7 @@ def quote_reference(reference: Reference, articles: Sequence[Article]) -> str:
     """The words of the article, paragraph or point. Raises UnknownArticleError when there is none."""
     for article in articles:
         if article.number == reference.article:
-            if not reference.paragraph:
+            if not reference.paragraph and not reference.point:
                 return article.text
             paragraph = article.paragraph(reference.paragraph)
             if not reference.point:

@@ -16,11 +16,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.text import Text
 
 from . import __version__, pipeline
-from .articles import Article, parse_reference, show_number
+from .articles import Article
 from .citations import quote_reference
 from .config import ANSWER_KINDS, METHODS, REFERENCE_CASES, Settings, load_settings
 from .errors import LabourQAError, QuestionError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
+from .references import parse_reference, show_number
 from .report import describe_run
 from .store import Edition, Store
 

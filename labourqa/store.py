@@ -19,8 +19,9 @@ import sqlite_utils
 from numpy.typing import NDArray
 from sqlite_utils.migrations import Migrations
 
-from .articles import Article, Code, Paragraph, Point, find_references
+from .articles import Article, Code, Paragraph, Point
 from .errors import NoEditionError, StoreError, UnknownArticleError
+from .references import find_references
 
 migrations = Migrations("labourqa")
 
@@ -275,7 +276,9 @@ class Store:
             )
             for point in paragraph.points:
                 self._insert("points", paragraph=paragraph_id, number=point.number, text=point.text)
-        for to in find_references(article):
+        for to in find_references(article.text):
+            if to.article == article.number:
+                continue
             self._insert(
                 "cross_references",
                 article=article_id,

@@ -1,8 +1,8 @@
 import pytest
 
-from labourqa.articles import Reference
 from labourqa.citations import find_citations, quote_reference, resolve_reference
 from labourqa.errors import UnknownArticleError
+from labourqa.references import Reference
 
 from .conftest import small_code
 

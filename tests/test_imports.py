@@ -9,9 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
-    "errors", "config", "document", "articles", "store", "weights", "ranking", "batches", "engine", "encoder",
-    "llama", "remote", "selection", "citations", "answer", "report", "pipeline", "metrics", "evaluation", "cli",
-    "__main__",
+    "errors", "config", "document", "references", "articles", "store", "weights", "ranking", "batches", "engine",
+    "encoder", "llama", "remote", "selection", "citations", "answer", "report", "pipeline", "metrics", "evaluation",
+    "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},

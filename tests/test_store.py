@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labourqa.articles import Code, Reference, find_references
+from labourqa.articles import Article, Code, Paragraph
 from labourqa.errors import NoEditionError, StoreError, UnknownArticleError
+from labourqa.references import Reference, find_references
 from labourqa.store import Edition, Store
 
 from .conftest import small_code
@@ -101,9 +102,16 @@ def test_an_unknown_article_is_named(store: Store, small_edition: Edition) -> No
 
 
 def test_references_can_be_followed_backwards(store: Store, small_edition: Edition) -> None:
-    assert find_references(small_code().articles[0]) == (Reference("2^1", "1"),)
+    assert find_references(small_code().articles[0].text) == (Reference("2^1", "1"),)
     assert store.references_to(small_edition, "2^1") == ["1"]
     assert store.references_to(small_edition, "1") == []
+
+
+def test_an_article_does_not_refer_to_itself(store: Store) -> None:
+    article = Article("5", "T", (Paragraph("1", "As in Article 5(2) and Article 6."),))
+    edition = store.save_code(Code("C", "", (article,)), source="x", sha256="3" * 64)
+    assert store.references_to(edition, "5") == []
+    assert store.references_to(edition, "6") == ["5"]
 
 
 def test_search_finds_words_in_any_form_and_the_title_counts_most(store: Store, code: Code) -> None:
