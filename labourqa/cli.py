@@ -25,7 +25,7 @@ from .references import parse_reference, show_number
 from .report import describe_run
 from .store import Edition, Store
 
-stderr = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 # Law and model text is printed as it stands: no markup, and no control characters that a terminal would obey.
 stdout = Console(highlight=False, markup=False, soft_wrap=True)
 

@@ -73,7 +73,10 @@ def evaluate(
     With `out`, each report is appended to that file as soon as it is there, and those it already holds are
     not asked again. Raises EvaluationError when the file holds reports of another `run` (report.describe_run).
     """
-    done = _read_reports(out) if out is not None else {}
+    done = {}
+    if out is not None:
+        _append(out, "")  # before minutes are spent on what could not be written
+        done = _read_reports(out)
     for report in done.values():
         _check_same_run(report, run, out)
     reports: list[dict[str, Any]] = []
@@ -82,7 +85,7 @@ def evaluate(
         if not report:
             report = {"id": case.id, **ask(case.question)}
             if out is not None:
-                _append(out, report)
+                _append(out, json.dumps(report, ensure_ascii=False) + "\n")
         elif report["question"] != case.question:
             raise EvaluationError(
                 f"{out} holds another question as {case.id}; choose another file for --out."
@@ -167,8 +170,6 @@ def _read_lines(path: Path) -> list[str]:
 
 def _read_reports(out: Path) -> dict[str, dict[str, Any]]:
     """The reports that an interrupted run left in `out`; a last line cut short is taken off the file."""
-    if not out.exists():
-        return {}
     lines = _read_lines(out)
     reports = {}
     for number, line in enumerate(lines, 1):
@@ -193,10 +194,10 @@ def _check_same_run(report: Mapping[str, Any], run: Mapping[str, Any], out: Path
             )
 
 
-def _append(out: Path, report: Mapping[str, Any]) -> None:
+def _append(out: Path, text: str) -> None:
     try:
         with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(report, ensure_ascii=False) + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

@@ -323,9 +323,6 @@ def test_a_hostile_text_takes_little_time(text: str) -> None:
         assert len(find_references(article.text)) < 10
 
 
-# References
-
-
 def test_the_editions_references_lead_to_paragraphs_that_exist(english: Code) -> None:
     for article in english.articles:
         for reference in find_references(article.text):

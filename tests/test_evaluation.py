@@ -103,6 +103,14 @@ def test_results_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
     assert out.read_text() == before
 
 
+def test_results_that_cannot_be_written_are_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    def ask(question: str) -> dict[str, Any]:
+        raise AssertionError(question)
+
+    with pytest.raises(EvaluationError, match="cannot be written: No such file"):
+        evaluate(CASES, ask, run=RUN, out=tmp_path / "missing" / "results.jsonl", show_done=no_progress)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
