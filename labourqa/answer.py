@@ -60,7 +60,7 @@ def quote_answer(articles: Sequence[Article], similarities: Mapping[str, Sequenc
 
 
 def answer_prompt(question: str, articles: Sequence[Article]) -> str:
-    law = "\n\n".join(f"Article {article.number}. {article.title}\n{article.text}" for article in articles)
+    law = "\n\n".join(article.print() for article in articles)
     return read_prompt("answer", ("articles", "question")).format(articles=law, question=question)
 
 

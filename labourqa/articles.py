@@ -51,6 +51,10 @@ class Article:
         """The paragraphs with their numbers, without the title."""
         return _print_paragraphs(self.paragraphs)
 
+    def print(self) -> str:
+        """Number, title and text, as a model is shown them."""
+        return f"Article {self.number}. {self.title}\n{self.text}"
+
     def paragraph(self, number: str) -> Paragraph:
         for paragraph in self.paragraphs:
             if paragraph.number == number:

@@ -125,9 +125,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Bars:
-    """Progress on stderr: bars on a terminal, one line when something is done elsewhere."""
+    """Progress on stderr: bars on a terminal, and a line for what is done if `announce`."""
 
-    def __init__(self, *, show_text: bool = False) -> None:
+    def __init__(self, *, announce: bool = True, show_text: bool = False) -> None:
+        self._announce = announce
         self._show_text = show_text
         self._tasks: dict[str, TaskID] = {}
         self._progress = Progress(
@@ -149,16 +150,18 @@ class _Bars:
     ) -> None:
         self._progress.stop()
 
-    def show_done(self, what: str, done: float, total: float) -> None:
-        count = f"{done:.0f} of {total:.0f}" if total > 1 else f"{100 * done:.0f} %"
+    def show_done(self, what: str, done: float, total: int | None = None) -> None:
+        count = f"{done:.0f} of {total}" if total else f"{100 * done:.0f} %"
+        whole = total or 1
         if what not in self._tasks:
-            if total <= 1 and not stderr.is_terminal:
+            self._tasks[what] = self._progress.add_task(what, total=whole, count=count)
+            if self._announce and not total and not stderr.is_terminal:
                 stderr.print(f"{what} ...")
-            self._tasks[what] = self._progress.add_task(what, total=total, count=count)
-        self._progress.update(self._tasks[what], completed=done, total=total, count=count)
-        if done >= total:
+        self._progress.update(self._tasks[what], completed=done, total=whole, count=count)
+        if done >= whole:
             self._progress.remove_task(self._tasks.pop(what))
-            stderr.print(f"{count} {what}" if total > 1 else f"done: {what}")
+            if self._announce:
+                stderr.print(f"{count} {what}" if total else f"done: {what}")
 
     def show_text(self, piece: str) -> None:
         if self._show_text:
@@ -228,7 +231,7 @@ def _search(settings: Settings, *, words: str) -> None:
 
 def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool) -> None:
     cases = read_cases(file or REFERENCE_CASES)
-    with Store(settings.database) as store, _Bars() as bars:
+    with Store(settings.database) as store, _Bars(announce=False) as bars:
         edition = _ensure_edition(store)
         models = pipeline.load_models(settings, bars)
         _say_model(models)
@@ -241,7 +244,7 @@ def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool
                 settings=settings,
                 store=store,
                 models=models,
-                progress=pipeline.Silent(),
+                progress=bars,
                 load_seconds=load_seconds.pop() if load_seconds else 0.0,
             ).to_json()
 
@@ -269,9 +272,7 @@ def _models(settings: Settings, *, action: str, name: str | None) -> None:
     with _Bars() as bars:
         for one in names:
             if action == "fetch":
-                weights = fetch_weights(
-                    one, settings.models, show_progress=lambda what, part: bars.show_done(what, part, 1)
-                )
+                weights = fetch_weights(one, settings.models, show_progress=bars.show_done)
                 stdout.print(f"{one}: {weights.folder}")
                 continue
             found = find_weights(one, settings.models)

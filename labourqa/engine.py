@@ -59,8 +59,8 @@ class Engine(Protocol):
         """Which evidence the model is good for in one forward pass."""
         ...
 
-    def count_tokens(self, articles: Sequence[Article]) -> list[int]:
-        """Tokens of each article's part of the prompt."""
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, without prompt or template."""
         ...
 
     def judge(

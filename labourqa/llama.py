@@ -123,9 +123,8 @@ class LlamaEngine:
     def evidence(self) -> Literal["yes-no", "likelihood"]:
         return "yes-no" if self._model.num_parameters() >= YES_NO_PARAMETERS else "likelihood"
 
-    def count_tokens(self, articles: Sequence[Article]) -> list[int]:
-        prompts = self._prompts[self.evidence]
-        return [len(self._article_ids(prompts, article)) for article in articles]
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(self._ids(text)) for text in texts]
 
     def judge(
         self,

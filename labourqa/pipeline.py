@@ -27,14 +27,15 @@ QUESTION_CHARACTERS = 2_000
 class Progress(Protocol):
     """Where long work tells how far it is. The command line draws bars, tests and libraries may stay silent."""
 
-    def show_done(self, what: str, done: float, total: float) -> None: ...
+    def show_done(self, what: str, done: float, total: int | None = None) -> None:
+        """`done` of `total` things, or without a total the part that is done, 0 to 1."""
 
     def show_text(self, piece: str) -> None:
         """The next piece of a written answer."""
 
 
 class Silent:
-    def show_done(self, what: str, done: float, total: float) -> None:
+    def show_done(self, what: str, done: float, total: int | None = None) -> None:
         pass
 
     def show_text(self, piece: str) -> None:
@@ -56,10 +57,7 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     started = time.perf_counter()
     from .weights import choose_model, fetch_weights
 
-    def show(what: str, fraction: float) -> None:
-        progress.show_done(what, fraction, 1)
-
-    encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=show)
+    encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
     name, reason = settings.model, "as you chose"
     if name == "auto":
         import torch
@@ -73,7 +71,7 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     else:
         from .llama import LlamaEngine
 
-        engine = LlamaEngine(fetch_weights(name, settings.models, show_progress=show))
+        engine = LlamaEngine(fetch_weights(name, settings.models, show_progress=progress.show_done))
 
     from .encoder import SentenceEncoder
 
@@ -91,13 +89,13 @@ def prepare(store: Store, edition: Edition, models: Models, progress: Progress) 
     articles = store.articles(edition)
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
     if not store.token_counts(edition, tokenizer):
-        counts = models.engine.count_tokens(articles)
+        counts = models.engine.count_tokens([article.print() for article in articles])
         numbers = [article.number for article in articles]
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
     if store.embeddings(edition, encoder.name) is None:
         vectors = encoder.encode(
             embedding_texts(articles),
-            show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction, 1),
+            show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
         )
         store.save_embeddings(edition, encoder.name, vectors)
 

@@ -55,8 +55,8 @@ class RemoteEngine:
         self._article = read_prompt("filter_article", ("number", "title", "text"))
         self._question = read_prompt("filter_question", ("question",))
 
-    def count_tokens(self, articles: Sequence[Article]) -> list[int]:
-        return [len(self._article_prompt(article)) // CHARACTERS_A_TOKEN for article in articles]
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text) // CHARACTERS_A_TOKEN for text in texts]
 
     def judge(
         self,

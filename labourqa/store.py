@@ -188,7 +188,7 @@ class Store:
     # What models computed about an edition
 
     def token_counts(self, edition: Edition, tokenizer: str) -> dict[str, int]:
-        """Tokens of each article's prompt by article number; empty if `tokenizer` has not counted them."""
+        """Tokens of each article by its number; empty if `tokenizer` has not counted them."""
         with self._errors():
             rows = self._rows(
                 "SELECT number, tokens FROM token_counts JOIN articles ON articles.id = article "

@@ -297,6 +297,7 @@ def _explain_wheel(model: EmbeddedModel, name: str) -> str:
 def _convert_gguf(gguf: Path, folder: Path) -> None:
     """Write the GGUF model as bfloat16 safetensors with its tokenizer: 270 MB that load in a second."""
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with redirect_stderr(io.StringIO()):  # progress bars, which transformers' own switch does not reach
@@ -304,7 +305,10 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
         del model.config.quantization_config  # the weights are plain now
         model.hf_quantizer = None
-        model.save_pretrained(folder)
+        try:
+            model.save_pretrained(folder)
+        except SafetensorError as error:  # how safetensors says that it could not write
+            raise OSError(errno.ENOSPC, str(error)) from error
         tokenizer.save_pretrained(folder)
 
 

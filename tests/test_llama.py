@@ -97,14 +97,14 @@ def test_special_tokens_in_law_and_questions_are_plain_text(engine: LlamaEngine)
     assert end not in question[: -len(prompts.after)]
 
 
-def test_token_counts_are_those_of_the_prompts_that_are_read(engine: LlamaEngine) -> None:
+def test_a_decision_counts_the_tokens_of_the_article_and_the_question(engine: LlamaEngine) -> None:
     articles = small_code().articles
     suffix, _ = engine._question_ids(engine._prompts["likelihood"], QUESTION)
     judgement = engine.judge(
         articles, QUESTION, evidence="likelihood", batch_tokens=10_000, show_read=lambda more: None
     )
-    counts = [decision.tokens - len(suffix) for decision in judgement.decisions]
-    assert engine.count_tokens(articles) == counts
+    counts = engine.count_tokens([article.print() for article in articles])
+    assert [decision.tokens - len(suffix) for decision in judgement.decisions] == counts
 
 
 def test_generation_is_what_transformers_generates(engine: LlamaEngine) -> None:
