@@ -308,7 +308,7 @@ def _convert_gguf(gguf: Path, folder: Path) -> None:
         try:
             model.save_pretrained(folder)
         except SafetensorError as error:  # how safetensors says that it could not write
-            raise OSError(errno.ENOSPC, str(error)) from error
+            raise OSError(str(error)) from error
         tokenizer.save_pretrained(folder)
 
 
