@@ -156,12 +156,12 @@ class _Bars:
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=whole, count=count)
             if self._announce and not total and not stderr.is_terminal:
-                stderr.print(f"{what} ...")
+                stderr.print(what)  # no bar shows it
         self._progress.update(self._tasks[what], completed=done, total=whole, count=count)
         if done >= whole:
             self._progress.remove_task(self._tasks.pop(what))
-            if self._announce:
-                stderr.print(f"{count} {what}" if total else f"done: {what}")
+            if self._announce and (total or stderr.is_terminal):
+                stderr.print(f"{count} {what}" if total else what)
 
     def show_text(self, piece: str) -> None:
         if self._show_text:

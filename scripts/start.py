@@ -51,7 +51,8 @@ def set_up(extra: str) -> bool:
         )
         return False
     package = f"{ROOT}[{extra}]" if extra else str(ROOT)
-    if run("-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt"), "-e", package):
+    pip = [str(PYTHON), "-m", "pip", "install", "-c", str(ROOT / "constraints.txt"), "-e", package]
+    if subprocess.run(pip, stdout=sys.stderr).returncode:  # stdout is for the answer
         fail("The packages could not be installed (see above); check the network and run the command again.")
         return False
     stamp.write_text(wanted)
