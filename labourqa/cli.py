@@ -145,10 +145,14 @@ class _Bars:
             self._progress.start()
         return self
 
+    def _stop(self) -> None:
+        if stderr.is_terminal:  # elsewhere there is no bar, and rich would print an empty line
+            self._progress.stop()
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        self._stop()
 
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
         count = f"{done:.0f} of {total}" if total else f"{100 * done:.0f} %"
@@ -165,7 +169,7 @@ class _Bars:
 
     def show_text(self, piece: str) -> None:
         if self._show_text:
-            self._progress.stop()
+            self._stop()
             stdout.print(_printable(piece), end="")
 
 
@@ -361,6 +365,8 @@ def _print_answer(report: dict[str, Any]) -> None:
                     f"({show_number(part)})" for part in (citation["paragraph"], citation["point"]) if part
                 )
             )
+    if answer["kind"] == "written" and not any(citation["supported"] for citation in answer["citations"]):
+        stdout.print("  The answer cites none of them: do not rely on it.")
     edition = report["edition"]
     version = f", version of {edition['date']}" if edition["date"] else ""
     stdout.print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")

@@ -78,6 +78,9 @@ class LlamaEngine:
                 f"{weights.name} cannot be loaded as a causal language model ({error}); "
                 "choose another with --model."
             ) from error
+        architectures = self._model.config.architectures or ["unknown"]
+        if not any(name.endswith("ForCausalLM") for name in architectures):
+            raise WeightsError(f"{weights.name} is no causal language model; choose another with --model.")
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._device = device
         self._before, self._after = self._template()

@@ -355,9 +355,13 @@ class Store:
             if "locked" in reason:
                 raise StoreError(f"{self._path} is in use by another program; try again later.") from error
             raise StoreError(f"The database {self._path} cannot be used: {reason}.") from error
-        except (sqlite3.DatabaseError, OSError) as error:
+        except sqlite3.DatabaseError as error:
             raise StoreError(
                 f"The database {self._path} cannot be used ({error}); move it away and run `labourqa ingest`."
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"The folder of {self._path} cannot be made ({error.strerror}); name another in LABOURQA_HOME."
             ) from error
 
 

@@ -121,7 +121,7 @@ def find_weights(name: str, cache_folder: Path) -> Weights | None:
     if _HUB_ID.fullmatch(name) and not name.endswith(".gguf"):
         return _find_snapshot(name)
     raise WeightsError(
-        f"{name!r} is no model: give {' or '.join(EMBEDDED)}, a hub id such as {LLAMA}, "
+        f"{name!r} is no model: give {SMOLLM2}, a hub id such as {LLAMA}, "
         "a folder with config.json and model.safetensors, or a GGUF file."
     )
 

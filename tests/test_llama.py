@@ -10,7 +10,7 @@ from labourqa.engine import Engine
 from labourqa.errors import EngineError, WeightsError
 from labourqa.llama import LlamaEngine
 from labourqa.pipeline import Models
-from labourqa.weights import Weights
+from labourqa.weights import Weights, fetch_weights
 
 from .conftest import small_code
 
@@ -131,3 +131,15 @@ def test_files_that_are_no_language_model_are_one_sentence(tmp_path: Path) -> No
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     with pytest.raises(WeightsError, match="cannot be loaded as a causal language model"):
         LlamaEngine(Weights("x", tmp_path, "", ""))
+
+
+def test_a_sentence_encoder_is_not_taken_for_a_language_model(models_home: Path) -> None:
+    with pytest.raises(WeightsError, match="minilm-l6-v2 is no causal language model"):
+        LlamaEngine(fetch_weights("minilm-l6-v2", models_home / "models"))
+
+
+def test_a_local_folder_gives_the_same_scores_as_the_embedded_name(
+    engine: LlamaEngine, models_home: Path
+) -> None:
+    weights = fetch_weights(str(models_home / "models" / "smollm2-135m"), models_home / "models")
+    assert judge(LlamaEngine(weights), small_code().articles) == judge(engine, small_code().articles)

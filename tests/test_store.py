@@ -171,3 +171,9 @@ def test_a_full_disk_is_one_sentence_and_keeps_the_old_edition(tmp_path: Path, c
             store.save_code(code, source="x", sha256="1" * 64)
         assert store.current_edition() == edition
         assert store.articles(edition) == small_code().articles
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="name another in LABOURQA_HOME"):
+        Store(tmp_path / "file" / "folder" / "x.db")
