@@ -397,7 +397,7 @@ def _print_reference_cases(cases: Sequence[Case], reports: Sequence[dict[str, An
             f"\n{case.id}: {case.question}\n"
             f"  selected  {len(selected)} [{case.published['selected']}]: {' '.join(selected) or 'none'}\n"
             f"  of those named in the published answer: {' '.join(found) or 'none'} [{' '.join(named)}]\n"
-            f"  seconds   filter {seconds['filter']:.1f} [{filter_seconds}], "
+            f"  seconds   load {seconds['load']:.1f}, filter {seconds['filter']:.1f} [{filter_seconds}], "
             f"answer {seconds['answer']:.1f} [{answer_seconds}], total {seconds['total']:.1f}\n"
             f"  tokens    filter {tokens['filter']:,}, answer {tokens['with_cache']:,} "
             f"({tokens['without_cache']:,} without a KV cache)\n"
