@@ -178,7 +178,7 @@ def _ask(settings: Settings, *, question: str, json: bool) -> None:
         question = _read_stdin()
     question = pipeline.check_question(question)  # before minutes are spent on loading
     with Store(settings.database) as store, _Bars(show_text=not json) as bars:
-        _ensure_edition(store)
+        pipeline.open_edition(store)
         models = pipeline.load_models(settings, bars)
         _say_model(models)
         report = pipeline.ask(
@@ -210,7 +210,7 @@ def _ingest(settings: Settings, *, file: Path | None) -> None:
 def _show(settings: Settings, *, reference: str) -> None:
     wanted = parse_reference(reference)
     with Store(settings.database) as store:
-        edition = _ensure_edition(store)
+        edition = pipeline.open_edition(store)
         article = store.article(edition, wanted.article)
         if wanted.paragraph:
             words = quote_reference(wanted, [article])
@@ -226,7 +226,7 @@ def _show(settings: Settings, *, reference: str) -> None:
 
 def _search(settings: Settings, *, words: str) -> None:
     with Store(settings.database) as store:
-        found = store.search_articles(_ensure_edition(store), words)
+        found = store.search_articles(pipeline.open_edition(store), words)
     if not found:
         raise QuestionError(f"No article contains all of: {words}")
     for number, title, excerpt in found:
@@ -236,7 +236,7 @@ def _search(settings: Settings, *, words: str) -> None:
 def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool) -> None:
     cases = read_cases(file or REFERENCE_CASES)
     with Store(settings.database) as store, _Bars(announce=False) as bars:
-        edition = _ensure_edition(store)
+        edition = pipeline.open_edition(store)
         models = pipeline.load_models(settings, bars)
         _say_model(models)
         method = pipeline.choose_method(settings.method, models.engine)
@@ -330,11 +330,6 @@ def _doctor(settings: Settings) -> None:
     lines["editions"] = "; ".join(editions) or "none yet, run `labourqa ingest`"
     for key, value in lines.items():
         stdout.print(f"{key:<10} {value}")
-
-
-def _ensure_edition(store: Store) -> Edition:
-    """The current edition; the embedded one is ingested the first time."""
-    return store.current_edition() if store.editions() else pipeline.ingest(store)
 
 
 def _read_stdin() -> str:

@@ -84,6 +84,11 @@ def ingest(store: Store, path: Path | None = None) -> Edition:
     return store.save_code(split_articles(document.text), source=document.source, sha256=document.sha256)
 
 
+def open_edition(store: Store) -> Edition:
+    """The current edition; the embedded one is ingested the first time."""
+    return store.current_edition() if store.editions() else ingest(store)
+
+
 def prepare(store: Store, edition: Edition, models: Models, progress: Progress) -> None:
     """Count tokens and embed paragraphs of `edition`, once for each tokenizer and encoder."""
     articles = store.articles(edition)
@@ -125,7 +130,7 @@ def ask(
 ) -> Report:
     """Read the current edition for `question`, select articles, answer from them alone."""
     question = check_question(question)
-    edition = store.current_edition()
+    edition = open_edition(store)
     prepare(store, edition, models, progress)
     articles = store.articles(edition)
     started = time.perf_counter()
@@ -209,9 +214,8 @@ def _read(
     evidence: Evidence = "word" if method == "token-batches" else models.engine.evidence
     batch_tokens = settings.batch_tokens
     if method == "shortlist":
-        batch_tokens = (
-            1  # one by one: a few articles of very different lengths would be padded to twice the work
-        )
+        # One by one: a few articles of very different lengths would be padded to twice the work.
+        batch_tokens = 1
         nearest = sorted(articles, key=lambda article: -similarities[article.number])
         articles = tuple(nearest[: settings.shortlist])
     read = 0

@@ -145,6 +145,7 @@ def test_embeddings_come_back_in_the_order_of_the_paragraphs(store: Store, small
 def test_erased_answers_are_not_left_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with Store(path) as store:
+        store._db.execute("PRAGMA secure_delete = OFF")  # on in some builds of SQLite, off in others
         store.log_answer({"question": "Am I pregnant-and-fired-xyzzy?"})
         assert [question for _, question in store.answers()] == ["Am I pregnant-and-fired-xyzzy?"]
         assert store.erase_answers() == 1
