@@ -63,6 +63,18 @@ def test_the_margin_is_the_difference_of_the_two_logits(engine: LlamaEngine) -> 
     assert judge(engine, (article,), evidence="yes-no")["2"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_the_likelihood_is_the_mean_log_probability_of_the_questions_tokens(engine: LlamaEngine) -> None:
+    article = small_code().articles[1]
+    prompts = engine._prompts["likelihood"]
+    suffix, start = engine._question_ids(prompts, QUESTION)
+    ids = engine._article_ids(prompts, article) + suffix
+    with torch.inference_mode():
+        logprobs = engine._model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+    question = range(len(ids) - len(suffix) + start, len(ids))
+    expected = sum(float(logprobs[i - 1, ids[i]]) for i in question) / len(question)
+    assert judge(engine, (article,))["2"] == pytest.approx(expected, abs=1e-3)
+
+
 def test_the_published_way_generates_a_word_an_article(engine: LlamaEngine) -> None:
     read: list[int] = []
     scores = judge(engine, small_code().articles, evidence="word", show_read=read.append)
