@@ -26,7 +26,6 @@ from .report import describe_run
 from .store import Edition, Store
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
-# Law and model text is printed as it stands: no markup, and no control characters that a terminal would obey.
 stdout = Console(highlight=False, markup=False, soft_wrap=True)
 
 
@@ -145,10 +144,6 @@ class _Bars:
             self._progress.start()
         return self
 
-    def _stop(self) -> None:
-        if stderr.is_terminal:  # elsewhere there is no bar, and rich would print an empty line
-            self._progress.stop()
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
@@ -170,7 +165,11 @@ class _Bars:
     def show_text(self, piece: str) -> None:
         if self._show_text:
             self._stop()
-            stdout.print(_printable(piece), end="")
+            _print(piece, end="")
+
+    def _stop(self) -> None:
+        if stderr.is_terminal:  # elsewhere there is no bar, and rich would print an empty line
+            self._progress.stop()
 
 
 def _ask(settings: Settings, *, question: str, json: bool) -> None:
@@ -200,11 +199,11 @@ def _ingest(settings: Settings, *, file: Path | None) -> None:
     with Store(settings.database) as store, _Bars() as bars:
         edition = pipeline.ingest(store, file)
         articles = store.articles(edition)
-        stdout.print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
+        _print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
         models = pipeline.load_models(settings, bars)
         pipeline.prepare(store, edition, models, bars)
         tokens = sum(store.token_counts(edition, models.engine.tokenizer_name).values())
-        stdout.print(f"{tokens:,} tokens for {models.engine.info.name}; kept in {settings.database}")
+        _print(f"{tokens:,} tokens for {models.engine.info.name}; kept in {settings.database}")
 
 
 def _show(settings: Settings, *, reference: str) -> None:
@@ -212,16 +211,16 @@ def _show(settings: Settings, *, reference: str) -> None:
     with Store(settings.database) as store:
         edition = pipeline.open_edition(store)
         article = store.article(edition, wanted.article)
-        if wanted.paragraph:
+        if wanted.paragraph or wanted.point:
             words = quote_reference(wanted, [article])
-            stdout.print(f"{wanted}  {article.title}\n\n{words}")
+            _print(f"{wanted}  {article.title}\n\n{words}")
         else:
             for heading in filter(None, (article.part, article.chapter, article.section)):
-                stdout.print(heading)
-            stdout.print(f"\nArticle {show_number(article.number)}. {article.title}\n\n{article.text}")
+                _print(heading)
+            _print(f"\nArticle {show_number(article.number)}. {article.title}\n\n{article.text}")
             if referring := store.references_to(edition, article.number):
-                stdout.print(f"\nReferred to in: {', '.join(f'Art. {show_number(n)}' for n in referring)}")
-        stdout.print(f"\n{_name(edition)}")
+                _print(f"\nReferred to in: {', '.join(f'Art. {show_number(n)}' for n in referring)}")
+        _print(f"\n{_name(edition)}")
 
 
 def _search(settings: Settings, *, words: str) -> None:
@@ -230,7 +229,7 @@ def _search(settings: Settings, *, words: str) -> None:
     if not found:
         raise QuestionError(f"No article contains all of: {words}")
     for number, title, excerpt in found:
-        stdout.print(f"Art. {show_number(number)}  {title}\n    {' '.join(excerpt.split())}")
+        _print(f"Art. {show_number(number)}  {title}\n    {' '.join(excerpt.split())}")
 
 
 def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool) -> None:
@@ -277,25 +276,25 @@ def _models(settings: Settings, *, action: str, name: str | None) -> None:
         for one in names:
             if action == "fetch":
                 weights = fetch_weights(one, settings.models, show_progress=bars.show_done)
-                stdout.print(f"{one}: {weights.folder}")
+                _print(f"{one}: {weights.folder}")
                 continue
             found = find_weights(one, settings.models)
             if found is None:
-                stdout.print(f"{one}: not here yet; `labourqa models fetch {one}` fetches it")
+                _print(f"{one}: not here yet; `labourqa models fetch {one}` fetches it")
             elif action == "verify":
                 verify_weights(found)
-                stdout.print(f"{one}: as it should be")
+                _print(f"{one}: as it should be")
             else:
-                stdout.print(f"{one}: {found.folder} ({found.revision})")
+                _print(f"{one}: {found.folder} ({found.revision})")
 
 
 def _history(settings: Settings, *, erase: bool) -> None:
     with Store(settings.database) as store:
         if erase:
-            stdout.print(f"{store.erase_answers()} answers erased.")
+            _print(f"{store.erase_answers()} answers erased.")
             return
         for asked_at, question in store.answers():
-            stdout.print(f"{asked_at[:16].replace('T', ' ')}  {_printable(question)}")
+            _print(f"{asked_at[:16].replace('T', ' ')}  {question}")
 
 
 def _doctor(settings: Settings) -> None:
@@ -305,13 +304,17 @@ def _doctor(settings: Settings) -> None:
     import torch
 
     from .llama import choose_device, choose_dtype
+    from .remote import is_server
     from .weights import choose_model, find_weights
 
     device = choose_device()
     name, reason = settings.model, "as you chose"
     if name == "auto":
         name, reason = choose_model(settings.models, has_cuda=device.type == "cuda")
-    here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
+    if is_server(name):
+        here = "served there"
+    else:
+        here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
     lines = {
         "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
         "libraries": ", ".join(
@@ -329,7 +332,7 @@ def _doctor(settings: Settings) -> None:
         editions = [_name(edition) for edition in store.editions()]
     lines["editions"] = "; ".join(editions) or "none yet, run `labourqa ingest`"
     for key, value in lines.items():
-        stdout.print(f"{key:<10} {value}")
+        _print(f"{key:<10} {value}")
 
 
 def _read_stdin() -> str:
@@ -346,25 +349,25 @@ def _say_model(models: pipeline.Models) -> None:
 
 def _print_answer(report: dict[str, Any]) -> None:
     answer = report["answer"]
-    stdout.print("" if answer["kind"] == "written" else _printable(answer["text"]))
+    _print("" if answer["kind"] == "written" else answer["text"])  # a written one was streamed
     if report["selected"]:
         titles = {article["number"]: article["title"] for article in report["articles"]}
-        stdout.print("\nSources")
+        _print("\nSources")
         for number in report["selected"]:
-            stdout.print(f"  Art. {show_number(number)}  {titles[number]}")
+            _print(f"  Art. {show_number(number)}  {titles[number]}")
     for citation in answer["citations"]:
         if not citation["supported"]:
-            stdout.print(
+            _print(
                 f"  Not found in the sources: Art. {show_number(citation['article'])}"
                 + "".join(
                     f"({show_number(part)})" for part in (citation["paragraph"], citation["point"]) if part
                 )
             )
     if answer["kind"] == "written" and not any(citation["supported"] for citation in answer["citations"]):
-        stdout.print("  The answer cites none of them: do not rely on it.")
+        _print("  The answer cites none of them: do not rely on it.")
     edition = report["edition"]
     version = f", version of {edition['date']}" if edition["date"] else ""
-    stdout.print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")
+    _print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")
 
 
 def _print_seconds(report: dict[str, Any]) -> None:
@@ -382,13 +385,13 @@ def _print_reference_cases(cases: Sequence[Case], reports: Sequence[dict[str, An
     figures = published_figures()
     filter_seconds = figures["filter_seconds"]["token-batches"]
     answer_seconds = "{} to {}".format(*figures["answer_seconds"])
-    stdout.print(f"In brackets: what was published ({figures['model']}, {figures['device']}).")
+    _print(f"In brackets: what was published ({figures['model']}, {figures['device']}).")
     for case, report in zip(cases, reports, strict=True):
         assert case.published is not None
         named, selected = case.published["answer_articles"], report["selected"]
         seconds, tokens = report["seconds"], report["tokens"]
         found = [number for number in named if number in selected]
-        stdout.print(
+        _print(
             f"\n{case.id}: {case.question}\n"
             f"  selected  {len(selected)} [{case.published['selected']}]: {' '.join(selected) or 'none'}\n"
             f"  of those named in the published answer: {' '.join(found) or 'none'} [{' '.join(named)}]\n"
@@ -397,8 +400,8 @@ def _print_reference_cases(cases: Sequence[Case], reports: Sequence[dict[str, An
             f"  tokens    filter {tokens['filter']:,}, answer {tokens['with_cache']:,} "
             f"({tokens['without_cache']:,} without a KV cache)\n"
         )
-        stdout.print(_printable(report["answer"]["text"]))
-    stdout.print("")
+        _print(report["answer"]["text"])
+    _print("")
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
@@ -407,9 +410,9 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
     for name, value in summary.items():
         if isinstance(value, dict):
-            stdout.print(f"{name}: " + ", ".join(f"{key} {show(item)}" for key, item in value.items()))
+            _print(f"{name}: " + ", ".join(f"{key} {show(item)}" for key, item in value.items()))
         else:
-            stdout.print(f"{name}: {show(value)}")
+            _print(f"{name}: {show(value)}")
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -425,6 +428,10 @@ def _numbers(articles: Sequence[Article]) -> str:
     return f"Art. {show_number(articles[0].number)} to {show_number(articles[-1].number)}"
 
 
+def _print(text: str, end: str = "\n") -> None:
+    """Print a result. Law, questions and replies are untrusted, so what a terminal would obey is left out."""
+    stdout.print(_printable(text), end=end)
+
+
 def _printable(text: str) -> str:
-    """`text` without control characters: a terminal would obey them."""
     return "".join(character for character in text if character.isprintable() or character in "\n\t")

@@ -7,6 +7,7 @@ joined, so that what the model computes about an article never depends on the qu
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,7 +98,7 @@ class LlamaEngine:
         continuation = _Prompts(
             read_prompt("likelihood_article", ("number", "title", "text")),
             read_prompt("likelihood_question", ("question",)),
-            [],
+            self._tokenizer.encode(""),
             [],
         )
         self._prompts: dict[Evidence, _Prompts] = {
@@ -105,7 +106,7 @@ class LlamaEngine:
             "word": chat,
             "likelihood": continuation,
         }
-        self._info = ModelInfo(
+        self.info = ModelInfo(
             name=weights.name,
             revision=weights.revision,
             dtype=str(self._model.dtype).removeprefix("torch."),
@@ -113,18 +114,9 @@ class LlamaEngine:
             parameters=self._model.num_parameters(),
             context_tokens=self._model.config.max_position_embeddings,
         )
-
-    @property
-    def info(self) -> ModelInfo:
-        return self._info
-
-    @property
-    def tokenizer_name(self) -> str:
-        return f"{self._info.name} {self._info.revision}".strip()
-
-    @property
-    def evidence(self) -> Literal["yes-no", "likelihood"]:
-        return "yes-no" if self._model.num_parameters() >= YES_NO_PARAMETERS else "likelihood"
+        self.tokenizer_name = f"{weights.name} {weights.revision}".strip()
+        small = self._model.num_parameters() < YES_NO_PARAMETERS
+        self.evidence: Literal["yes-no", "likelihood"] = "likelihood" if small else "yes-no"
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(self._ids(text)) for text in texts]
@@ -148,7 +140,7 @@ class LlamaEngine:
         scores = [0.0] * len(rows)
         for batch in make_batches([len(row) for row in rows], batch_tokens):
             batch_rows = [rows[i] for i in batch]
-            with self._lock, torch.inference_mode():
+            with self._forward():
                 match evidence:
                     case "yes-no":
                         batch_scores = self._yes_no_margins(batch_rows)
@@ -172,10 +164,10 @@ class LlamaEngine:
 
     def generate(self, prompt: str, *, max_tokens: int) -> Iterator[tuple[str, int]]:
         ids = self._before + self._ids(prompt) + self._after
-        if len(ids) + max_tokens > self._info.context_tokens:
+        if len(ids) + max_tokens > self.info.context_tokens:
             raise EngineError(
                 f"A prompt of {len(ids)} tokens and an answer of {max_tokens} do not fit the "
-                f"{self._info.context_tokens} tokens that {self._info.name} can read; select fewer articles with --top."
+                f"{self.info.context_tokens} tokens that {self.info.name} can read; select fewer articles with --top."
             )
         ends = self._model.generation_config.eos_token_id
         ends = {ends} if isinstance(ends, int) else set(ends or ())
@@ -185,7 +177,7 @@ class LlamaEngine:
         tokens = 0
         inputs = torch.tensor([ids], device=self._device)  # (1, seq)
         while len(reply) < max_tokens:
-            with self._lock, torch.inference_mode():
+            with self._forward():
                 output = self._model(inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
                 token = int(output.logits[0, -1].argmax())
             cache = output.past_key_values
@@ -201,8 +193,21 @@ class LlamaEngine:
         if tokens:
             yield "", tokens
 
+    @contextmanager
+    def _forward(self) -> Iterator[None]:
+        """One question at a time on the device; a device without memory is an EngineError."""
+        try:
+            with self._lock, torch.inference_mode():
+                yield
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+                raise EngineError(
+                    "The memory does not suffice; choose a smaller --batch-tokens or a smaller --model."
+                ) from error
+            raise
+
     def _yes_no_margins(self, rows: list[list[int]]) -> list[float]:
-        states = self._last_states(rows)
+        states = self._final_states(rows)
         last = torch.stack([states[i, len(row) - 1] for i, row in enumerate(rows)])  # (batch, hidden)
         # In float32, and only the two rows that are compared: bfloat16 logits lie on a grid and often tie.
         head = self._model.get_output_embeddings().weight[[self._yes, self._no]].float()  # (2, hidden)
@@ -211,7 +216,7 @@ class LlamaEngine:
 
     def _log_likelihoods(self, rows: list[list[int]], starts: list[int]) -> list[float]:
         """Mean log-probability of each row's tokens from its start on."""
-        states = self._last_states(rows)
+        states = self._final_states(rows)
         head = self._model.get_output_embeddings()
         means = []
         for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
@@ -220,7 +225,7 @@ class LlamaEngine:
             means.append(-float(torch.nn.functional.cross_entropy(logits, targets)))
         return means
 
-    def _last_states(self, rows: list[list[int]]) -> torch.Tensor:
+    def _final_states(self, rows: list[list[int]]) -> torch.Tensor:
         """(batch, seq, hidden). Padding stands at the end, where the causal mask already hides it."""
         width = max(map(len, rows))
         ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._device)
@@ -265,7 +270,7 @@ class LlamaEngine:
         """The ids that the chat template puts before and after a user's message."""
         mark = "\x00"
         if self._tokenizer.chat_template is None:
-            return ([self._tokenizer.bos_token_id] if self._tokenizer.bos_token_id is not None else []), []
+            return self._tokenizer.encode(""), []
         text = self._tokenizer.apply_chat_template(
             [{"role": "user", "content": mark}],
             tokenize=False,
@@ -281,8 +286,8 @@ class LlamaEngine:
 
     def _check_context(self, articles: Sequence[Article], rows: list[list[int]]) -> None:
         for article, row in zip(articles, rows, strict=True):
-            if len(row) + WORD_TOKENS > self._info.context_tokens:
+            if len(row) + WORD_TOKENS > self.info.context_tokens:
                 raise EngineError(
-                    f"Article {article.number} and the question take {len(row)} tokens, but {self._info.name} "
-                    f"reads at most {self._info.context_tokens}; choose a model with a longer context."
+                    f"Article {article.number} and the question take {len(row)} tokens, but {self.info.name} "
+                    f"reads at most {self.info.context_tokens}; choose a model with a longer context."
                 )

@@ -13,6 +13,7 @@ from .document import read_document
 from .engine import Engine, Evidence
 from .errors import QuestionError
 from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
+from .remote import RemoteEngine, is_server
 from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
 from .selection import Selection, fuse_scores, select_articles
 from .store import Edition, Store
@@ -64,9 +65,7 @@ def load_models(settings: Settings, progress: Progress) -> Models:
 
         name, reason = choose_model(settings.models, has_cuda=torch.cuda.is_available())
     engine: Engine
-    if name.startswith(("http://", "https://")):
-        from .remote import RemoteEngine
-
+    if is_server(name):
         engine = RemoteEngine(name, api_key=settings.api_key)
     else:
         from .llama import LlamaEngine

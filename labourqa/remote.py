@@ -24,6 +24,11 @@ SECONDS = 300.0  # without an answer, the server counts as dead
 TOP_LOGPROBS = 20  # the most that the interface allows; a word beyond it is at least as unlikely as the last
 
 
+def is_server(model: str) -> bool:
+    """Whether the setting names a server rather than files."""
+    return model.startswith(("http://", "https://"))
+
+
 class RemoteEngine:
     """Raises EngineError, here and in every method, when the server cannot be reached or answers nonsense."""
 

@@ -124,6 +124,23 @@ def test_a_broken_database_is_one_sentence_and_is_not_touched(
     assert (home / "labourqa.db").read_bytes() == b"broken" * 1000
 
 
+def test_a_document_cannot_command_the_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from labourqa.document import read_document
+    from labourqa.pipeline import ingest
+    from labourqa.store import Store
+
+    (home / "evil.txt").write_text(
+        "Evil Code\n\nArticle 1. \x1b[31mRed\n\n1. \x1b]0;title\x07 text [bold]b[/bold]\n"
+    )
+    assert "\x1b" in read_document(home / "evil.txt").text
+    with Store(Settings(home=home).database) as store:
+        ingest(store, home / "evil.txt")
+    assert main(["show", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "[bold]b[/bold]" in shown
+
+
 def test_wrong_usage_is_exit_status_2(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["ask", "Why?", "--method", "magic"])
