@@ -11,9 +11,7 @@ from .engine import ModelInfo
 from .references import Reference
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
-WRITTEN_PARAMETERS = (
-    1_000_000_000  # below this a model's prose cannot be trusted (it contradicts its sources)
-)
+WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ overrides, which `LABOURQA_<NAME>` in the environment overrides, which a command
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -104,9 +105,11 @@ def _convert(name: str, value: object) -> Any:
             return text
         raise SettingsError(f"{name} is one of {', '.join(_CHOICES[name])}, not {text!r}.")
     if name in _WHOLE_NUMBERS:
-        if text.isascii() and text.isdigit() and int(text) >= _WHOLE_NUMBERS[name]:
+        if re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= _WHOLE_NUMBERS[name]:
             return int(text)
-        raise SettingsError(f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]}, not {text!r}.")
+        raise SettingsError(
+            f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]}, not {text[:40]!r}."
+        )
     if name == "threshold":
         try:
             number = float(text)

@@ -38,6 +38,7 @@ def test_the_file_in_the_data_folder_counts_when_the_current_folder_has_none(hom
         ({"method": "magic"}, "method is one of auto, shortlist"),
         ({"top": "0"}, "top is a whole number of at least 1"),
         ({"top": "-3"}, "top is a whole number"),
+        ({"top": "9" * 5_000}, "top is a whole number"),
         ({"threshold": "high"}, "threshold is a number"),
         ({"threshold": "nan"}, "threshold is a number"),
         ({"log": "perhaps"}, "log is true or false"),
