@@ -85,7 +85,7 @@ def evaluate(
         if not report:
             report = {"id": case.id, **ask(case.question)}
             if out is not None:
-                _append(out, json.dumps(report, ensure_ascii=False) + "\n")
+                _append(out, json.dumps(report) + "\n")  # ASCII: a line cut short is still text
         elif report["question"] != case.question:
             raise EvaluationError(
                 f"{out} holds another question as {case.id}; choose another file for --out."
@@ -162,15 +162,20 @@ def _mean(values: Sequence[float]) -> float | None:
 
 def _read_lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8").split("\n")  # not splitlines(): a question may hold U+2028
     except (OSError, UnicodeDecodeError) as error:
         reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise EvaluationError(f"{path} cannot be read: {reason}.") from error
 
 
+_LINE_START = '{"id": '  # of every report
+
+
 def _read_reports(out: Path) -> dict[str, dict[str, Any]]:
     """The reports that an interrupted run left in `out`; a last line cut short is taken off the file."""
-    lines = _read_lines(out)
+    *lines, cut = _read_lines(out)
+    if not cut.startswith(_LINE_START[: len(cut)]):  # whatever it is, it is not ours to take off
+        raise EvaluationError(f"{out} is no file of reports; choose another file for --out.")
     reports = {}
     for number, line in enumerate(lines, 1):
         try:
@@ -178,11 +183,11 @@ def _read_reports(out: Path) -> dict[str, dict[str, Any]]:
             reports[report["id"]] = report
             report["question"], report["selected"]
         except (ValueError, KeyError, TypeError) as error:
-            if number < len(lines):
-                raise EvaluationError(
-                    f"Line {number} of {out} is no report; choose another file for --out."
-                ) from error
-            _replace(out, lines[:-1])
+            raise EvaluationError(
+                f"Line {number} of {out} is no report; choose another file for --out."
+            ) from error
+    if cut:
+        _replace(out, lines)
     return reports
 
 

@@ -91,6 +91,20 @@ def test_an_interrupted_run_resumes_where_it_stopped(tmp_path: Path) -> None:
     assert [json.loads(line) for line in out.read_text().splitlines()] == reports
 
 
+@pytest.mark.parametrize("text", ["Chapter 1\nIt was a dark night", "my only note", "Chapter 1\n"])
+def test_a_file_that_is_no_list_of_reports_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    out = tmp_path / "thesis.txt"
+    out.write_text(text)
+    with pytest.raises(EvaluationError, match="report; choose another|reports; choose another"):
+        evaluate(CASES, REPORTS.__getitem__, run=RUN, out=out, show_done=no_progress)
+    assert out.read_text() == text
+
+
+def test_a_question_may_hold_any_separator(tmp_path: Path) -> None:
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "a\u2028b?"}, ensure_ascii=False) + "\n")
+    assert read_cases(tmp_path / "q.jsonl")[0].question == "a\u2028b?"
+
+
 def test_results_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
     out = tmp_path / "results.jsonl"
     evaluate(CASES[:1], REPORTS.__getitem__, run=RUN, out=out, show_done=no_progress)
