@@ -21,7 +21,7 @@ from .citations import quote_reference
 from .config import ANSWER_KINDS, METHODS, REFERENCE_CASES, Settings, load_settings
 from .errors import LabourQAError, QuestionError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
-from .references import parse_reference, show_number
+from .references import Reference, parse_reference, show_number
 from .report import describe_run
 from .store import Edition, Store
 
@@ -201,7 +201,7 @@ def _ingest(settings: Settings, *, file: Path | None) -> None:
         articles = store.articles(edition)
         _print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
         models = pipeline.load_models(settings, bars)
-        pipeline.prepare(store, edition, models, bars)
+        pipeline.prepare(store, edition, articles, models, bars)
         tokens = sum(store.token_counts(edition, models.engine.tokenizer_name).values())
         _print(f"{tokens:,} tokens for {models.engine.info.name}; kept in {settings.database}")
 
@@ -305,12 +305,10 @@ def _doctor(settings: Settings) -> None:
 
     from .llama import choose_device, choose_dtype
     from .remote import is_server
-    from .weights import choose_model, find_weights
+    from .weights import find_weights
 
     device = choose_device()
-    name, reason = settings.model, "as you chose"
-    if name == "auto":
-        name, reason = choose_model(settings.models, has_cuda=device.type == "cuda")
+    name, reason = pipeline.name_model(settings)
     if is_server(name):
         here = "served there"
     else:
@@ -357,12 +355,8 @@ def _print_answer(report: dict[str, Any]) -> None:
             _print(f"  Art. {show_number(number)}  {titles[number]}")
     for citation in answer["citations"]:
         if not citation["supported"]:
-            _print(
-                f"  Not found in the sources: Art. {show_number(citation['article'])}"
-                + "".join(
-                    f"({show_number(part)})" for part in (citation["paragraph"], citation["point"]) if part
-                )
-            )
+            reference = Reference(citation["article"], citation["paragraph"], citation["point"])
+            _print(f"  Not found in the sources: {reference}")
     if answer["kind"] == "written" and not any(citation["supported"] for citation in answer["citations"]):
         _print("  The answer cites none of them: do not rely on it.")
     edition = report["edition"]

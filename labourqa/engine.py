@@ -31,9 +31,7 @@ class Decision:
     """What the model said of one article."""
 
     article: str  # number
-    score: (
-        float  # higher = more relevant; its scale depends on the evidence. word: 1 yes, 0 no, 0.5 unreadable
-    )
+    score: float  # higher = more relevant, on the scale of the evidence; of a word as of read_word
     tokens: int  # processed for it, padding not counted
 
 

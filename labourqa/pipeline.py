@@ -1,10 +1,13 @@
 """The whole program in two functions: `ingest` a code, `ask` it a question."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .answer import Answer, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
 from .articles import Article, split_articles
@@ -53,17 +56,24 @@ class Models:
     load_seconds: float
 
 
+def name_model(settings: Settings) -> tuple[str, str]:
+    """The model that the settings mean, and in one line why."""
+    if settings.model != "auto":
+        return settings.model, "as you chose"
+    import torch
+
+    from .weights import choose_model
+
+    return choose_model(settings.models, has_cuda=torch.cuda.is_available())
+
+
 def load_models(settings: Settings, progress: Progress) -> Models:
     """Find or fetch the models, and load them. Raises WeightsError."""
     started = time.perf_counter()
-    from .weights import choose_model, fetch_weights
+    from .weights import fetch_weights
 
     encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
-    name, reason = settings.model, "as you chose"
-    if name == "auto":
-        import torch
-
-        name, reason = choose_model(settings.models, has_cuda=torch.cuda.is_available())
+    name, reason = name_model(settings)
     engine: Engine
     if is_server(name):
         engine = RemoteEngine(name, api_key=settings.api_key)
@@ -88,20 +98,26 @@ def open_edition(store: Store) -> Edition:
     return store.current_edition() if store.editions() else ingest(store)
 
 
-def prepare(store: Store, edition: Edition, models: Models, progress: Progress) -> None:
-    """Count tokens and embed paragraphs of `edition`, once for each tokenizer and encoder."""
-    articles = store.articles(edition)
+def prepare(
+    store: Store, edition: Edition, articles: Sequence[Article], models: Models, progress: Progress
+) -> NDArray[np.float32]:
+    """Count tokens and embed paragraphs of the edition's `articles`, once for each tokenizer and encoder.
+
+    Returns the embeddings, (paragraphs, dimensions), in order.
+    """
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
     if not store.token_counts(edition, tokenizer):
         counts = models.engine.count_tokens([article.print() for article in articles])
         numbers = [article.number for article in articles]
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
-    if store.embeddings(edition, encoder.name) is None:
+    vectors = store.embeddings(edition, encoder.name)
+    if vectors is None:
         vectors = encoder.encode(
             embedding_texts(articles),
             show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
         )
         store.save_embeddings(edition, encoder.name, vectors)
+    return vectors
 
 
 def check_question(question: str) -> str:
@@ -130,16 +146,15 @@ def ask(
     """Read the current edition for `question`, select articles, answer from them alone."""
     question = check_question(question)
     edition = open_edition(store)
-    prepare(store, edition, models, progress)
     articles = store.articles(edition)
+    vectors = prepare(store, edition, articles, models, progress)
     started = time.perf_counter()
-    similarities = _rank(question, articles, store, edition, models)
+    similarities = rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
     method = choose_method(settings.method, models.engine)
     reading = _read(question, articles, method, best_paragraphs(similarities), settings, models, progress)
     filtered = time.perf_counter()
-    selected = [
-        article for number in reading.selection.selected for article in articles if article.number == number
-    ]
+    by_number = {article.number: article for article in articles}
+    selected = [by_number[number] for number in reading.selection.selected]
     if not selected:
         answering = _Answering(refuse_answer(edition.code))
     elif choose_kind(settings.answer, models.engine.info) == "written":
@@ -190,14 +205,6 @@ class _Answering:
     first_token_at: float | None = None  # perf_counter() time; None when the answer came at once
     prompt_tokens: int = 0
     generated_tokens: int = 0
-
-
-def _rank(
-    question: str, articles: tuple[Article, ...], store: Store, edition: Edition, models: Models
-) -> dict[str, list[float]]:
-    vectors = store.embeddings(edition, models.encoder.name)
-    assert vectors is not None  # prepare() saved them
-    return rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
 
 
 def _read(

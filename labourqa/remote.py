@@ -61,7 +61,7 @@ class RemoteEngine:
         self._question = read_prompt("filter_question", ("question",))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text) // CHARACTERS_A_TOKEN for text in texts]
+        return [self.count_prompt_tokens(text) for text in texts]
 
     def judge(
         self,
@@ -108,9 +108,8 @@ class RemoteEngine:
         content = self._read(reply, "")
         try:
             choice = content["choices"][0]
-            tokens = int(
-                (content.get("usage") or {}).get("total_tokens") or len(prompt) // CHARACTERS_A_TOKEN
-            )
+            usage = content.get("usage") or {}
+            tokens = int(usage.get("total_tokens") or self.count_prompt_tokens(prompt))
             first = ((choice.get("logprobs") or {}).get("content") or [{}])[0].get("top_logprobs") or []
             logprobs = {
                 str(entry["token"]).strip().lower(): float(entry["logprob"]) for entry in reversed(first)

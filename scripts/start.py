@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         return run("-m", "labourqa", *arguments)
     steps: list[list[str]] = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     for step in [*steps, ["pytest", *arguments[1:]]]:
-        if status := run("-m", *step):
+        if status := run("-m", *step, cwd=ROOT):
             return status
     return 0
 
@@ -59,11 +59,9 @@ def set_up(extra: str) -> bool:
     return True
 
 
-def run(*arguments: str) -> int:
+def run(*arguments: str, cwd: Path | None = None) -> int:
     try:
-        return subprocess.run(
-            [str(PYTHON), *arguments], cwd=None if "labourqa" in arguments else ROOT
-        ).returncode
+        return subprocess.run([str(PYTHON), *arguments], cwd=cwd).returncode
     except KeyboardInterrupt:
         return 130
 

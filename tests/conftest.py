@@ -53,11 +53,6 @@ def small_edition(store: Store) -> Edition:
     return store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path)
-
-
 @pytest.fixture(scope="session")
 def models_home() -> Path:
     """The user's own model cache, so that a second run of the tests fetches nothing."""
@@ -78,7 +73,7 @@ def prepared_home(
     (home / "models").symlink_to(models_home / "models", target_is_directory=True)
     with Store(home / "labourqa.db") as store:
         edition = pipeline.ingest(store)
-        pipeline.prepare(store, edition, models, pipeline.Silent())
+        pipeline.prepare(store, edition, store.articles(edition), models, pipeline.Silent())
     return home
 
 
