@@ -19,6 +19,7 @@ class Answer:
     kind: Literal["quoted", "written", "refused"]
     text: str
     citations: tuple[Citation, ...] = ()
+    complete: bool = True  # False: the model was stopped at the limit of its answer
 
 
 def choose_kind(wanted: str, model: ModelInfo) -> Literal["quoted", "written"]:
@@ -62,6 +63,6 @@ def answer_prompt(question: str, articles: Sequence[Article]) -> str:
     return read_prompt("answer", ("articles", "question")).format(articles=law, question=question)
 
 
-def read_answer(text: str, articles: Sequence[Article]) -> Answer:
+def read_answer(text: str, articles: Sequence[Article], *, complete: bool) -> Answer:
     """A written answer with its citations checked against the `articles` that the model was shown."""
-    return Answer("written", text.strip(), find_citations(text, articles))
+    return Answer("written", text.strip(), find_citations(text, articles), complete)

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 
 
-def make_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Indices of `lengths` (tokens), sorted by length and cut so that no batch exceeds `batch_tokens` padded.
+def make_batches(lengths: Sequence[int], batch_tokens: int, *, padded: bool = True) -> list[list[int]]:
+    """Indices of `lengths` (tokens), sorted by length and cut so that no batch exceeds `batch_tokens`.
 
-    A batch costs its longest prompt times its size. A prompt longer than the budget has a batch of its own.
+    A batch costs its longest prompt times its size, or the sum of its prompts if they are not `padded`. A prompt
+    longer than the budget has a batch of its own.
     The longest come first: if memory does not suffice, that shows at once and not at the end.
     """
     batches: list[list[int]] = []
+    room = 0  # left in the last batch
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= batch_tokens:
+        cost = lengths[batches[-1][0]] if batches and padded else lengths[index]
+        if cost <= room:
             batches[-1].append(index)
         else:
             batches.append([index])
+            room, cost = batch_tokens, lengths[index]
+        room -= cost
     return batches

@@ -6,24 +6,48 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from . import __version__, pipeline
 from .articles import Article
+from .benchmark import (
+    BENCH_METHODS,
+    compare_methods,
+    read_margins,
+    repeat_articles,
+    sweep_batches,
+    table_rows,
+    write_results,
+)
+from .chart import draw_chart
 from .citations import quote_reference
-from .config import ANSWER_KINDS, METHODS, REFERENCE_CASES, Settings, load_settings
-from .errors import LabourQAError, QuestionError
+from .config import (
+    ANSWER_KINDS,
+    CACHE_BITS,
+    METHODS,
+    PRECISIONS,
+    REFERENCE_CASES,
+    Settings,
+    load_settings,
+)
+from .errors import LabourQAError, QuestionError, SettingsError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
 from .references import Reference, parse_reference, show_number
+from .remote import is_server
 from .report import describe_run
 from .store import Edition, Store
+
+# Of 25 tokens with the embedded model's tokenizer.
+BENCH_QUESTION = "May my employer dismiss me while I am on sick leave, and how long before must I be given notice in writing?"
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 stdout = Console(highlight=False, markup=False, soft_wrap=True)
@@ -71,8 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         help="smollm2-135m (embedded), a hub id such as meta-llama/Llama-3.2-3B-Instruct, "
         "a local folder or a GGUF file",
     )
+    model.add_argument("--precision", choices=PRECISIONS, help="in which the model computes (default: auto)")
+    model.add_argument("--method", choices=METHODS, help="how the articles are read (default: auto)")
+    model.add_argument(
+        "--cache-bits", choices=CACHE_BITS, help="of a number in the article cache (default: 16)"
+    )
     asking = argparse.ArgumentParser(add_help=False, parents=[model])
-    asking.add_argument("--method", choices=METHODS, help="how the articles are read (default: auto)")
     asking.add_argument(
         "--answer", choices=ANSWER_KINDS, help="the code's own words or the model's (default: auto)"
     )
@@ -82,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         "--shortlist", metavar="N", help="articles that the model reads with --method shortlist"
     )
     asking.add_argument("--batch-tokens", metavar="N", help="token budget of one batch (default: 10000)")
+    asking.add_argument(
+        "--answer-tokens", metavar="N", help="a written answer is at most so long (default: 400)"
+    )
     asking.add_argument("--json", action="store_true", help="print one JSON document")
 
     command = commands.add_parser("ask", parents=[asking], help="answer a question")
@@ -108,6 +139,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", type=Path, help="write one report a line; an interrupted run resumes")
     command.set_defaults(run=_eval)
+
+    command = commands.add_parser(
+        "bench", parents=[model], help="compare the ways to read the whole code, on this machine"
+    )
+    command.add_argument("--question", default=BENCH_QUESTION, help="what is asked (default: %(default)s)")
+    command.add_argument(
+        "--methods", default=",".join(BENCH_METHODS), help="which, with commas between (default: all)"
+    )
+    command.add_argument(
+        "--articles",
+        type=_whole_number,
+        metavar="N",
+        help="the first N; beyond the code's end it starts again",
+    )
+    command.add_argument(
+        "--repetitions", type=_whole_number, metavar="N", default=3, help="timed runs of each (default: 3)"
+    )
+    command.add_argument("--batch-tokens", metavar="N", help="token budget of one batch (default: 10000)")
+    command.add_argument("--batch-articles", metavar="N", help="articles of a fixed batch (default: 8)")
+    command.add_argument("--sweep", action="store_true", help="try other sizes of batches as well")
+    command.add_argument(
+        "--out",
+        type=Path,
+        help="where the JSON result goes, and beside it the chart (default: the data folder)",
+    )
+    command.add_argument("--json", action="store_true", help="print the JSON document")
+    command.set_defaults(run=_bench)
 
     command = commands.add_parser("models", help="list, fetch or check model files")
     command.add_argument("action", nargs="?", choices=("list", "fetch", "verify"), default="list")
@@ -201,7 +259,7 @@ def _ingest(settings: Settings, *, file: Path | None) -> None:
         articles = store.articles(edition)
         _print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
         models = pipeline.load_models(settings, bars)
-        pipeline.prepare(store, edition, articles, models, bars)
+        pipeline.prepare(store, edition, articles, settings=settings, models=models, progress=bars)
         tokens = sum(store.token_counts(edition, models.engine.tokenizer_name).values())
         _print(f"{tokens:,} tokens for {models.engine.info.name}; kept in {settings.database}")
 
@@ -268,6 +326,59 @@ def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool
         _print_summary(summary)
 
 
+def _bench(
+    settings: Settings,
+    *,
+    question: str,
+    methods: str,
+    articles: int | None,
+    repetitions: int,
+    sweep: bool,
+    out: Path | None,
+    json: bool,
+) -> None:
+    question = pipeline.check_question(question)
+    wanted = [name.strip() for name in methods.split(",")]
+    if unknown := [name for name in wanted if name not in BENCH_METHODS]:
+        raise SettingsError(f"methods are {', '.join(BENCH_METHODS)}, not {unknown[0]!r}.")
+    out = out or settings.home / "benchmarks" / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
+    with Store(settings.database) as store, _Bars(announce=False) as bars:
+        code = store.articles(pipeline.open_edition(store))
+        read = repeat_articles(code, articles or len(code))
+        reference = None
+        models = pipeline.load_models(settings, bars)
+        if not is_server(models.engine.info.name) and models.engine.info.dtype != "float32":
+            exact = pipeline.load_models(replace(settings, precision="float32"), bars)
+            reference = read_margins(read, question, exact.engine, show_done=bars.show_done)
+            del exact
+        _say_model(models)
+        results = compare_methods(
+            read,
+            question,
+            models.engine,
+            methods=wanted,
+            repetitions=repetitions,
+            batch_tokens=settings.batch_tokens,
+            batch_articles=settings.batch_articles,
+            cache_folder=settings.article_cache,
+            cache_bits=8 if settings.cache_bits == 8 else 16,
+            reference_margins=reference,
+            show_done=bars.show_done,
+        )
+        if sweep:
+            results["sweep"] = sweep_batches(read, question, models.engine, show_done=bars.show_done)
+    write_results(results, out)
+    draw_chart(results, out.with_suffix(".png"))
+    if json:
+        _print_json(results)
+    else:
+        _print_table(table_rows(results))
+        for method in results["methods"]:
+            if "refused" in method:
+                _print(f"{method['method']}: {method['refused']}")
+    stderr.print(Text(f"{out} and {out.with_suffix('.png').name} written"))
+
+
 def _models(settings: Settings, *, action: str, name: str | None) -> None:
     from .weights import EMBEDDED, fetch_weights, find_weights, verify_weights
 
@@ -304,7 +415,6 @@ def _doctor(settings: Settings) -> None:
     import torch
 
     from .llama import choose_device, choose_dtype
-    from .remote import is_server
     from .weights import find_weights
 
     device = choose_device()
@@ -333,6 +443,13 @@ def _doctor(settings: Settings) -> None:
         _print(f"{key:<10} {value}")
 
 
+def _whole_number(text: str) -> int:
+    """For argparse, which words the error."""
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def _read_stdin() -> str:
     try:
         return sys.stdin.read(10 * pipeline.QUESTION_CHARACTERS)
@@ -343,6 +460,15 @@ def _read_stdin() -> str:
 def _say_model(models: pipeline.Models) -> None:
     info = models.engine.info
     stderr.print(Text(f"{info.name} in {info.dtype} on {info.device} ({models.reason})"))
+
+
+def _print_table(rows: Sequence[Sequence[str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for i, heading in enumerate(rows[0]):
+        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+    for row in rows[1:]:
+        table.add_row(*map(_printable, row))
+    stdout.print(table)
 
 
 def _print_answer(report: dict[str, Any]) -> None:
@@ -359,6 +485,9 @@ def _print_answer(report: dict[str, Any]) -> None:
             _print(f"  Not found in the sources: {reference}")
     if answer["kind"] == "written" and not any(citation["supported"] for citation in answer["citations"]):
         _print("  The answer cites none of them: do not rely on it.")
+    if not answer["complete"]:
+        limit = report["settings"]["answer_tokens"]
+        _print(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")
     edition = report["edition"]
     version = f", version of {edition['date']}" if edition["date"] else ""
     _print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")

@@ -17,7 +17,12 @@ import platformdirs
 
 from .errors import PromptError, SettingsError
 
-METHODS = ("auto", "shortlist", "token-batches-logits", "token-batches")
+METHODS = (
+    "auto", "article-cache", "shortlist", "packed", "one-by-one",
+    "token-batches-logits", "token-batches", "fixed-batches",
+)  # fmt: skip
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8", "int4")
+CACHE_BITS = ("16", "8")
 ANSWER_KINDS = ("auto", "quoted", "written")
 
 _PACKAGE = Path(__file__).parent
@@ -35,12 +40,15 @@ class Settings:
 
     home: Path  # database and models
     model: str = "auto"  # an embedded model's name, a hub id, a folder, a GGUF file or a server's URL
+    precision: str = "auto"  # in which the model computes, one of PRECISIONS
     method: str = "auto"  # how the articles are read, one of METHODS
     answer: str = "auto"  # one of ANSWER_KINDS
     threshold: float | None = None  # an article is selected from this score on
     top: int | None = None  # at most so many articles are selected
     shortlist: int = 12  # articles that the model reads with method "shortlist"
     batch_tokens: int = 10_000  # padded tokens of one batch, as published
+    batch_articles: int = 8  # articles of one batch with method "fixed-batches"
+    cache_bits: int = 16  # of a number in the article cache, 16 or 8
     answer_tokens: int = 400  # a written answer is at most so long
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # keep questions and answers in the database on this machine
@@ -48,6 +56,10 @@ class Settings:
     @property
     def database(self) -> Path:
         return self.home / "labourqa.db"
+
+    @property
+    def article_cache(self) -> Path:
+        return self.home / "article-cache"
 
     @property
     def models(self) -> Path:
@@ -92,8 +104,10 @@ def _read_toml(home: Path) -> dict[str, Any]:
     return {}
 
 
-_CHOICES = {"method": METHODS, "answer": ANSWER_KINDS}
-_WHOLE_NUMBERS = {"top": 1, "shortlist": 1, "batch_tokens": 1, "answer_tokens": 1}  # name -> smallest value
+_CHOICES = {"method": METHODS, "answer": ANSWER_KINDS, "precision": PRECISIONS, "cache_bits": CACHE_BITS}
+_WHOLE_NUMBERS = {  # name -> smallest value
+    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1
+}  # fmt: skip
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -102,7 +116,7 @@ def _convert(name: str, value: object) -> Any:
     text = str(value).strip()
     if name in _CHOICES:
         if text in _CHOICES[name]:
-            return text
+            return int(text) if name == "cache_bits" else text
         raise SettingsError(f"{name} is one of {', '.join(_CHOICES[name])}, not {text!r}.")
     if name in _WHOLE_NUMBERS:
         if re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= _WHOLE_NUMBERS[name]:

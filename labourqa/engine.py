@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 from .articles import Article
@@ -12,6 +13,14 @@ from .articles import Article
 #               likelihood of Sachan et al., arXiv 2204.07496), for models too small to answer yes or no
 #   word        the published way: generate a few tokens and read "yes" or "no"
 Evidence = Literal["yes-no", "likelihood", "word"]
+
+# How the prompts go to the model:
+#   one-by-one     each article in a pass of its own
+#   fixed-batches  a number of articles at a time, in the code's order, padded to the longest
+#   token-batches  sorted by length, as many as stay within a budget of padded tokens
+#   packed         one after the other in one row, without padding, each seeing itself alone
+#   article-cache  the question alone, after the kept keys and values of every article
+Reading = Literal["one-by-one", "fixed-batches", "token-batches", "packed", "article-cache"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Decision:
 
     article: str  # number
     score: float  # higher = more relevant, on the scale of the evidence; of a word as of read_word
-    tokens: int  # processed for it, padding not counted
+    tokens: int  # processed for it and this question, padding not counted
 
 
 @dataclass(frozen=True)
@@ -67,12 +76,35 @@ class Engine(Protocol):
         question: str,
         *,
         evidence: Evidence,
+        reading: Reading,
         batch_tokens: int,
+        batch_articles: int,
         show_read: Callable[[int], None],
     ) -> Judgement:
         """Read every one of `articles`; `show_read` hears how many more were read.
 
+        With "article-cache" they are those, or some of those, that `keep_articles` was given for this evidence.
         Raises EngineError when an article and the question do not fit the model's context.
+        """
+        ...
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether this model's article cache can be kept, and is worth it on this machine."""
+        ...
+
+    def keep_articles(
+        self,
+        articles: Sequence[Article],
+        *,
+        evidence: Evidence,
+        folder: Path,
+        bits: Literal[16, 8],
+        show_fraction: Callable[[float], None],
+    ) -> int:
+        """Open the article cache of `articles` in `folder`, or build it there first; its size in bytes.
+
+        Raises EngineError when this engine keeps none, or the disk does not hold it.
         """
         ...
 

@@ -4,29 +4,42 @@ A prompt is the article's part followed by the question's part. The two are toke
 joined, so that what the model computes about an article never depends on the question.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
+from . import attention
+from .article_cache import ArticleCache, Keep, Shape, open_cache
 from .articles import Article
 from .batches import make_batches
 from .config import read_prompt
-from .engine import Decision, Evidence, Judgement, ModelInfo, read_word
+from .decoder import Decoder
+from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
 from .errors import EngineError, WeightsError
 from .weights import Weights
 
 # Below this size a bare yes or no is worthless: the embedded 135M model answers by the article's length.
 YES_NO_PARAMETERS = 1_000_000_000
+# On a CPU a larger model takes minutes for the question alone, times 257 articles.
+CPU_CACHE_PARAMETERS = 1_000_000_000
 WORD_TOKENS = 3  # generated to read "yes" or "no" in the published way
 # Llama 3's template would write today's date into every prompt and change every prefix each day.
 TEMPLATE_DATE = "26 Jul 2024"
+# Tokens of one packed pass. On 2 CPU cores a pass of 400 tokens ran at 620 tokens/s, of 3,200 at 774 and of
+# 6,400 at 631: weights are read once a pass, but its activations should stay near the processor.
+CPU_PASS_TOKENS = 3_200
+CUDA_PASS_TOKENS = 16_384
+HEAD_ROWS = 512  # rows of the whole vocabulary's logits at a time: 100 MB in float32
+QUESTIONS_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,40 @@ class _Prompts:
     question: str
     before: list[int]  # ids in front of the article's part
     after: list[int]  # ids behind the question's part
+
+
+@dataclass(frozen=True)
+class _Suffix:
+    """What follows every article's prefix, and what is read from it."""
+
+    ids: list[int]
+    targets: list[int] | None  # likelihood: the ids that the last len(targets) states are to predict
+
+    @property
+    def states(self) -> int:
+        """How many final states, from the end, the evidence is read from."""
+        return len(self.targets) if self.targets else 1
+
+
+@dataclass(eq=False)
+class _Request:
+    """A question that waits for the article cache, or is being read."""
+
+    kept: "_Kept"
+    places: list[int]
+    suffix: _Suffix
+    scores: list[float] = field(default_factory=list)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    cache: ArticleCache
+    place: dict[Article, int]
+
+
+class _MemoryExhaustedError(EngineError):
+    """A pass did not fit the memory; a smaller one may."""
 
 
 def choose_device() -> torch.device:
@@ -54,36 +101,24 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 
 class LlamaEngine:
-    """Raises WeightsError when the files are no causal language model."""
+    """Raises WeightsError when the files are no causal language model, or not in this precision."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, *, precision: str = "auto") -> None:
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
-        device = choose_device()
-        source: dict[str, Any] = {"gguf_file": weights.gguf_file} if weights.gguf_file else {}
-        try:
-            # Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn.
-            self._tokenizer = AutoTokenizer.from_pretrained(
-                weights.folder, trust_remote_code=False, split_special_tokens=True, **source
-            )
-            self._model = AutoModelForCausalLM.from_pretrained(
-                weights.folder,
-                dtype=choose_dtype(device),
-                device_map={"": device},
-                trust_remote_code=False,
-                use_safetensors=True,
-                **source,
-            ).eval()
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise WeightsError(
-                f"{weights.name} cannot be loaded as a causal language model ({error}); "
-                "choose another with --model."
-            ) from error
+        self._device = choose_device()
+        self._tokenizer, self._model = _load(weights, self._device, precision)
         architectures = self._model.config.architectures or ["unknown"]
         if not any(name.endswith("ForCausalLM") for name in architectures):
             raise WeightsError(f"{weights.name} is no causal language model; choose another with --model.")
+        self._packs = attention.supports(self._model.config)
+        if self._packs:
+            self._model.set_attn_implementation(attention.NAME)
+        self._decoder = Decoder(self._model) if Decoder.supports(self._model) else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
-        self._device = device
+        self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
+        self._waiting: list[_Request] = []
+        self._kept: dict[Evidence, _Kept] = {}
         self._before, self._after = self._template()
         self._yes, self._no = (
             self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
@@ -106,17 +141,22 @@ class LlamaEngine:
             "word": chat,
             "likelihood": continuation,
         }
+        parameters = sum(parameter.numel() for parameter in self._model.parameters())
+        quantized = precision if precision in _QUANTIZED else None
         self.info = ModelInfo(
             name=weights.name,
             revision=weights.revision,
-            dtype=str(self._model.dtype).removeprefix("torch."),
-            device=torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            parameters=self._model.num_parameters(),
+            dtype=quantized or str(self._model.dtype).removeprefix("torch."),
+            device=torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu",
+            parameters=parameters,
             context_tokens=self._model.config.max_position_embeddings,
         )
         self.tokenizer_name = f"{weights.name} {weights.revision}".strip()
-        small = self._model.num_parameters() < YES_NO_PARAMETERS
-        self.evidence: Literal["yes-no", "likelihood"] = "likelihood" if small else "yes-no"
+        self.evidence: Literal["yes-no", "likelihood"] = (
+            "likelihood" if parameters < YES_NO_PARAMETERS else "yes-no"
+        )
+        self.can_keep = self._packs and (self._device.type == "cuda" or parameters < CPU_CACHE_PARAMETERS)
+        self._pass_tokens = CUDA_PASS_TOKENS if self._device.type == "cuda" else CPU_PASS_TOKENS
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(self._ids(text)) for text in texts]
@@ -127,37 +167,72 @@ class LlamaEngine:
         question: str,
         *,
         evidence: Evidence,
+        reading: Reading,
         batch_tokens: int,
+        batch_articles: int,
         show_read: Callable[[int], None],
     ) -> Judgement:
         started = time.perf_counter()
-        prompts = self._prompts[evidence]
-        suffix, question_start = self._question_ids(prompts, question)
-        prefixes = [self._article_ids(prompts, article) for article in articles]
-        rows = [prefix + suffix for prefix in prefixes]
-        self._check_context(articles, rows)
-        tokenize_seconds = time.perf_counter() - started
-        scores = [0.0] * len(rows)
-        for batch in make_batches([len(row) for row in rows], batch_tokens):
-            batch_rows = [rows[i] for i in batch]
-            with self._forward():
-                match evidence:
-                    case "yes-no":
-                        batch_scores = self._yes_no_margins(batch_rows)
-                    case "likelihood":
-                        starts = [len(prefixes[i]) + question_start for i in batch]
-                        batch_scores = self._log_likelihoods(batch_rows, starts)
-                    case "word":
-                        batch_scores = self._words(batch_rows)
-            for i, score in zip(batch, batch_scores, strict=True):
-                scores[i] = score
-            show_read(len(batch))
-        generated = WORD_TOKENS - 1 if evidence == "word" else 0  # the last token is not fed back
+        suffix = self._suffix(evidence, question)
+        if reading == "article-cache":
+            kept = self._kept[evidence]
+            places = [kept.place[article] for article in articles]
+            lengths = [place.stop - place.start for place in kept.cache.spans]
+            self._check_context(articles, [lengths[i] + len(suffix.ids) for i in places])
+            tokenize_seconds = time.perf_counter() - started
+            scores = self._read_kept(_Request(kept, places, suffix), show_read)
+            processed = [len(suffix.ids)] * len(articles)
+        else:
+            self._check_reading(reading)
+            rows = [self._prefix(evidence, article) + suffix.ids for article in articles]
+            self._check_context(articles, list(map(len, rows)))
+            tokenize_seconds = time.perf_counter() - started
+            scores = self._read_rows(rows, suffix, evidence, reading, batch_tokens, batch_articles, show_read)
+            generated = WORD_TOKENS - 1 if evidence == "word" else 0  # the last token is not fed back
+            processed = [len(row) + generated for row in rows]
         decisions = [
-            Decision(article.number, score, len(row) + generated)
-            for article, score, row in zip(articles, scores, rows, strict=True)
+            Decision(article.number, score, tokens)
+            for article, score, tokens in zip(articles, scores, processed, strict=True)
         ]
         return Judgement(tuple(decisions), tokenize_seconds)
+
+    def keep_articles(
+        self,
+        articles: Sequence[Article],
+        *,
+        evidence: Evidence,
+        folder: Path,
+        bits: Literal[16, 8],
+        show_fraction: Callable[[float], None],
+    ) -> int:
+        self._check_reading("article-cache")
+        kept = self._kept.get(evidence)
+        if kept and list(kept.place) == list(articles) and kept.cache.shape.bits == bits:
+            return kept.cache.bytes
+        prefixes = [self._prefix(evidence, article) for article in articles]
+        self._check_context(articles, list(map(len, prefixes)))
+        config = self._model.config
+        shape = Shape(
+            layers=config.num_hidden_layers,
+            kv_heads=config.num_key_value_heads,
+            head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
+            dtype=self._model.dtype,
+            bits=bits,
+        )
+        cache = open_cache(
+            folder,
+            f"{_file_name(self.info.name)}-{self.info.dtype}-{evidence}-{bits}bit",
+            prefixes,
+            shape,
+            revision=f"{self.info.revision} {self.info.dtype}",
+            pass_tokens=self._pass_tokens,
+            compute=self._compute_prefixes,
+            show_fraction=show_fraction,
+        )
+        if self._device.type == "cuda":
+            cache.move_to(self._device)
+        self._kept[evidence] = _Kept(cache, {article: i for i, article in enumerate(articles)})
+        return cache.bytes
 
     def count_prompt_tokens(self, prompt: str) -> int:
         return len(self._before) + len(self._ids(prompt)) + len(self._after)
@@ -171,71 +246,216 @@ class LlamaEngine:
             )
         ends = self._model.generation_config.eos_token_id
         ends = {ends} if isinstance(ends, int) else set(ends or ())
+        if self._decoder:
+            steps = self._decoder.generate(ids, max_tokens=max_tokens, ends=ends, guard=self._forward)
+        else:
+            steps = self._generate_plainly(ids, max_tokens, ends)
         reply: list[int] = []
         shown = ""
-        cache = None
         tokens = 0
-        inputs = torch.tensor([ids], device=self._device)  # (1, seq)
-        while len(reply) < max_tokens:
-            with self._forward():
-                output = self._model(inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
-                token = int(output.logits[0, -1].argmax())
-            cache = output.past_key_values
-            tokens += 1
-            if token in ends:
-                break
-            reply.append(token)
+        for step in steps:
+            tokens += len(step)
+            reply += [token for token in step if token not in ends]
             text = self._tokenizer.decode(reply, skip_special_tokens=True)
             if not text.endswith("\ufffd"):  # a character may need more than one token
                 yield text[len(shown) :], tokens
                 shown, tokens = text, 0
-            inputs = torch.tensor([[token]], device=self._device)
         if tokens:
             yield "", tokens
 
+    def _generate_plainly(self, ids: list[int], max_tokens: int, ends: set[int]) -> Iterator[list[int]]:
+        """For architectures that the decoder does not know: one token a pass, with the library's own cache."""
+        cache = None
+        inputs = torch.tensor([ids], device=self._device)  # (1, seq)
+        for _ in range(max_tokens):
+            with self._forward():
+                output = self._model(inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+                token = int(output.logits[0, -1].argmax())
+            yield [token]
+            if token in ends:
+                return
+            cache = output.past_key_values
+            inputs = torch.tensor([[token]], device=self._device)
+
     @contextmanager
     def _forward(self) -> Iterator[None]:
-        """One question at a time on the device; a device without memory is an EngineError."""
+        """One pass at a time on the device; a device without memory is an EngineError."""
         try:
             with self._lock, torch.inference_mode():
                 yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-                raise EngineError(
-                    "The memory does not suffice; choose a smaller --batch-tokens or a smaller --model."
+                raise _MemoryExhaustedError(
+                    "The memory does not suffice even for one article; choose a smaller --model."
                 ) from error
             raise
 
-    def _yes_no_margins(self, rows: list[list[int]]) -> list[float]:
-        states = self._final_states(rows)
-        last = torch.stack([states[i, len(row) - 1] for i, row in enumerate(rows)])  # (batch, hidden)
-        # In float32, and only the two rows that are compared: bfloat16 logits lie on a grid and often tie.
-        head = self._model.get_output_embeddings().weight[[self._yes, self._no]].float()  # (2, hidden)
-        logits = last.float() @ head.T  # (batch, 2)
-        return [float(margin) for margin in logits[:, 0] - logits[:, 1]]
+    def _read_kept(self, request: _Request, show_read: Callable[[int], None]) -> list[float]:
+        """Read the question after every kept prefix, together with the other questions that wait for the same.
 
-    def _log_likelihoods(self, rows: list[list[int]], starts: list[int]) -> list[float]:
-        """Mean log-probability of each row's tokens from its start on."""
-        states = self._final_states(rows)
+        Whoever has the turn reads for all that wait; each hears of the progress in its own thread, so that one
+        who goes away takes nobody along.
+        """
+        self._waiting.append(request)
+        shown = 0
+
+        def show() -> None:
+            nonlocal shown
+            if len(request.scores) > shown:
+                show_read(len(request.scores) - shown)
+                shown = len(request.scores)
+
+        try:
+            while not request.finished.is_set():
+                if self._turn.acquire(timeout=0.05):
+                    try:
+                        if not request.finished.is_set():
+                            self._read_together(request, show)
+                    finally:
+                        self._turn.release()
+                show()
+        finally:
+            if request in self._waiting:
+                self._waiting.remove(request)
+        return request.scores
+
+    def _read_together(self, request: _Request, show: Callable[[], None]) -> None:
+        others = [
+            other
+            for other in self._waiting
+            if other is not request and other.kept is request.kept and other.places == request.places
+        ]
+        together = [request, *others[: QUESTIONS_AT_ONCE - 1]]
+        for one in together:
+            self._waiting.remove(one)
+        try:
+            self._read_suffixes(together, show)
+        except BaseException:
+            for other in together[1:]:  # they read for themselves
+                other.scores.clear()
+                self._waiting.append(other)
+            raise
+        for one in together:
+            one.finished.set()
+
+    def _read_suffixes(self, requests: Sequence[_Request], show: Callable[[], None]) -> None:
+        """One pass over the articles for all `requests`: their suffixes side by side, blind to each other."""
+        kept, places = requests[0].kept, requests[0].places
+        ids = [token for request in requests for token in request.suffix.ids]
+        lengths = [len(request.suffix.ids) for request in requests]
+        positions = torch.cat([torch.arange(length) for length in lengths])
+        mask = _suffix_mask(lengths).to(self._device)
+        read = 0
+        while read < len(places):
+            passes = max(1, round((len(places) - read) * len(ids) / self._pass_tokens))
+            spans = [kept.cache.spans[i] for i in places[read : read + -(-(len(places) - read) // passes)]]
+            starts = torch.tensor([span.stop - span.start for span in spans])
+            try:
+                with self._forward():
+                    states = self._model.base_model(
+                        torch.tensor([ids * len(spans)], device=self._device),
+                        position_ids=(starts[:, None] + positions).view(1, -1).to(self._device),
+                        attention_mask=_no_mask(self._device),
+                        use_cache=False,
+                        attend=attention.CachedPrefixes(kept.cache, spans, mask),
+                    ).last_hidden_state.view(len(spans), len(ids), -1)  # (articles, suffixes, hidden)
+                    parts = torch.split(states, lengths, dim=1)
+                    for request, part in zip(requests, parts, strict=True):
+                        request.scores += self._scores(part[:, -request.suffix.states :], request.suffix)
+            except _MemoryExhaustedError:
+                if len(spans) == 1:
+                    raise
+                self._pass_tokens = max(1, len(spans) * len(ids) // 2)
+                continue
+            read += len(spans)
+            show()
+
+    def _compute_prefixes(self, prefixes: Sequence[Sequence[int]], keep: Keep) -> None:
+        with self._forward():
+            self._packed_states(prefixes, keep)
+
+    def _read_rows(
+        self,
+        rows: list[list[int]],
+        suffix: _Suffix,
+        evidence: Evidence,
+        reading: Reading,
+        batch_tokens: int,
+        batch_articles: int,
+        show_read: Callable[[int], None],
+    ) -> list[float]:
+        """Read whole prompts. A batch that the memory does not hold is cut in half, and so are those after it."""
+        scores = [0.0] * len(rows)
+        match reading:
+            case "one-by-one":
+                batches = [[i] for i in range(len(rows))]
+            case "fixed-batches":
+                numbers = list(range(len(rows)))
+                batches = [numbers[i : i + batch_articles] for i in numbers[::batch_articles]]
+            case "packed":
+                batches = make_batches([len(row) for row in rows], self._pass_tokens, padded=False)
+            case _:
+                batches = make_batches([len(row) for row in rows], batch_tokens)
+        while batches:
+            batch = [rows[i] for i in batches[0]]
+            try:
+                with self._forward():
+                    if evidence == "word":
+                        batch_scores = self._words(batch)
+                    else:
+                        read = self._packed_states if reading == "packed" else self._padded_states
+                        ends = [states[-suffix.states :] for states in read(batch)]
+                        batch_scores = self._scores(torch.stack(ends), suffix)
+            except _MemoryExhaustedError:
+                if len(batch) == 1:
+                    raise
+                batches = [half for one in batches for half in (one[::2], one[1::2]) if half]
+                continue
+            for i, score in zip(batches.pop(0), batch_scores, strict=True):
+                scores[i] = score
+            show_read(len(batch))
+        return scores
+
+    def _scores(self, states: torch.Tensor, suffix: _Suffix) -> list[float]:
+        """The evidence in the last final states of each article's prompt, (articles, states, hidden)."""
         head = self._model.get_output_embeddings()
-        means = []
-        for i, (row, start) in enumerate(zip(rows, starts, strict=True)):
-            logits = head(states[i, start - 1 : len(row) - 1]).float()  # (question, vocab)
-            targets = torch.tensor(row[start:], device=self._device)  # (question,)
-            means.append(-float(torch.nn.functional.cross_entropy(logits, targets)))
-        return means
+        if suffix.targets is None:
+            # In float32, and only the two rows that are compared: bfloat16 logits lie on a grid and often tie.
+            rows = head.weight[[self._yes, self._no]].float()  # (2, hidden)
+            logits = states[:, -1].float() @ rows.T  # (articles, 2)
+            return [float(margin) for margin in logits[:, 0] - logits[:, 1]]
+        targets = torch.tensor(suffix.targets, device=self._device).repeat(len(states))
+        losses = [
+            torch.nn.functional.cross_entropy(head(some).float(), wanted, reduction="none")
+            for some, wanted in zip(
+                torch.split(states.flatten(0, 1), HEAD_ROWS), torch.split(targets, HEAD_ROWS), strict=True
+            )
+        ]
+        return [-float(mean) for mean in torch.cat(losses).view(len(states), -1).mean(1)]
 
-    def _final_states(self, rows: list[list[int]]) -> torch.Tensor:
-        """(batch, seq, hidden). Padding stands at the end, where the causal mask already hides it."""
+    def _padded_states(self, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+        """Final states of each row, (its tokens, hidden). Padding stands at the end, hidden by the causal mask."""
         width = max(map(len, rows))
-        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=self._device)
-        states: torch.Tensor = self._model.base_model(ids, use_cache=False).last_hidden_state
-        return states
+        ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self._device)
+        states = self._model.base_model(ids, use_cache=False).last_hidden_state  # (rows, width, hidden)
+        return [states[i, : len(row)] for i, row in enumerate(rows)]
 
-    def _words(self, rows: list[list[int]]) -> list[float]:
+    def _packed_states(self, rows: Sequence[Sequence[int]], keep: Keep | None = None) -> list[torch.Tensor]:
+        """Final states of each row, (its tokens, hidden), from one pass without padding."""
+        lengths = [len(row) for row in rows]
+        states = self._model.base_model(
+            torch.tensor([[token for row in rows for token in row]], device=self._device),
+            position_ids=torch.cat([torch.arange(length) for length in lengths])[None].to(self._device),
+            attention_mask=_no_mask(self._device),
+            use_cache=False,
+            attend=attention.PackedArticles(lengths, keep),
+        ).last_hidden_state
+        return list(torch.split(states[0], lengths))
+
+    def _words(self, rows: Sequence[Sequence[int]]) -> list[float]:
         width = max(map(len, rows))
         pad = [[0] * (width - len(row)) for row in rows]
-        ids = torch.tensor([p + row for p, row in zip(pad, rows, strict=True)], device=self._device)
+        ids = torch.tensor([[*p, *row] for p, row in zip(pad, rows, strict=True)], device=self._device)
         mask = torch.tensor(
             [[0] * len(p) + [1] * len(row) for p, row in zip(pad, rows, strict=True)], device=self._device
         )
@@ -250,17 +470,28 @@ class LlamaEngine:
         replies = self._tokenizer.batch_decode(output[:, width:], skip_special_tokens=True)
         return [read_word(reply) for reply in replies]
 
-    def _article_ids(self, prompts: _Prompts, article: Article) -> list[int]:
+    def _prefix(self, evidence: Evidence, article: Article) -> list[int]:
+        """All that stands in front of the question; what it is depends on the article alone."""
+        prompts = self._prompts[evidence]
         text = prompts.article.format(number=article.number, title=article.title, text=article.text)
-        return prompts.before + self._ids(text)
+        lead = self._lead(prompts)[0]
+        if evidence == "likelihood":
+            lead = lead[:-1]  # its last token predicts the question's first: part of the suffix
+        return prompts.before + self._ids(text) + lead
 
-    def _question_ids(self, prompts: _Prompts, question: str) -> tuple[list[int], int]:
-        """The suffix, and where in it the question itself starts."""
+    def _suffix(self, evidence: Evidence, question: str) -> _Suffix:
+        prompts = self._prompts[evidence]
+        lead, space, rest = self._lead(prompts)
+        ids = self._ids(space + question + rest)
+        if evidence == "likelihood":
+            return _Suffix(lead[-1:] + ids[:-1], targets=ids)
+        return _Suffix(ids + prompts.after, targets=None)
+
+    def _lead(self, prompts: _Prompts) -> tuple[list[int], str, str]:
+        """The question's part: ids in front of the question, the space that joins it, and the text behind it."""
         lead, rest = prompts.question.split("{question}")
         # The space in front belongs to the question's first token, as it would inside a text.
-        space = " " * lead.endswith(" ")
-        lead_ids = self._ids(lead.removesuffix(" "))
-        return lead_ids + self._ids(space + question + rest) + prompts.after, len(lead_ids)
+        return self._ids(lead.removesuffix(" ")), " " * lead.endswith(" "), rest
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)
@@ -284,10 +515,69 @@ class LlamaEngine:
             encode(after, add_special_tokens=False, split_special_tokens=False),
         )
 
-    def _check_context(self, articles: Sequence[Article], rows: list[list[int]]) -> None:
-        for article, row in zip(articles, rows, strict=True):
-            if len(row) + WORD_TOKENS > self.info.context_tokens:
+    def _check_reading(self, reading: Reading) -> None:
+        if reading in ("packed", "article-cache") and not self._packs:
+            raise EngineError(
+                f"{self.info.name} does not attend to all tokens in every layer; choose --method token-batches-logits."
+            )
+
+    def _check_context(self, articles: Sequence[Article], lengths: Sequence[int]) -> None:
+        """`lengths`: tokens of each article's prompt."""
+        for article, length in zip(articles, lengths, strict=True):
+            if length + WORD_TOKENS > self.info.context_tokens:
                 raise EngineError(
-                    f"Article {article.number} and the question take {len(row)} tokens, but {self.info.name} "
+                    f"Article {article.number} and the question take {length} tokens, but {self.info.name} "
                     f"reads at most {self.info.context_tokens}; choose a model with a longer context."
                 )
+
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_QUANTIZED = ("int8", "int4")
+
+
+def _load(weights: Weights, device: torch.device, precision: str) -> tuple[Any, Any]:
+    """The tokenizer and the model, in one of config.PRECISIONS."""
+    options: dict[str, Any] = {"gguf_file": weights.gguf_file} if weights.gguf_file else {}
+    dtype = _DTYPES.get(precision) or choose_dtype(device)
+    try:
+        # Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn.
+        tokenizer = AutoTokenizer.from_pretrained(
+            weights.folder, trust_remote_code=False, split_special_tokens=True, **options
+        )
+        if precision in _QUANTIZED:
+            options["quantization_config"] = BitsAndBytesConfig(
+                load_in_8bit=precision == "int8",
+                load_in_4bit=precision == "int4",
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_compute_dtype=dtype,
+            )
+        model = AutoModelForCausalLM.from_pretrained(
+            weights.folder,
+            dtype=dtype,
+            device_map={"": device},
+            trust_remote_code=False,
+            use_safetensors=True,
+            **options,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+        raise WeightsError(
+            f"{weights.name} cannot be loaded as a causal language model ({error}); "
+            "choose another with --model."
+        ) from error
+    return tokenizer, model.eval()
+
+
+def _suffix_mask(lengths: Sequence[int]) -> torch.Tensor:
+    """(suffixes, suffixes), added to scores: a token sees its own suffix up to itself, and no other."""
+    question = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    sees = (question[:, None] == question).tril()
+    return torch.zeros(sees.shape).masked_fill(~sees, float("-inf"))
+
+
+def _no_mask(device: torch.device) -> torch.Tensor:
+    """transformers takes any four-dimensional mask as it is, and so builds none; `attend` says who sees whom."""
+    return torch.empty(1, 1, 1, 1, device=device)
+
+
+def _file_name(model: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", model)[-60:]

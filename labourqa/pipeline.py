@@ -13,7 +13,7 @@ from .answer import Answer, answer_prompt, choose_kind, quote_answer, read_answe
 from .articles import Article, split_articles
 from .config import DEFAULT_EDITION, Settings
 from .document import read_document
-from .engine import Engine, Evidence
+from .engine import Engine, Evidence, Reading
 from .errors import QuestionError
 from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
 from .remote import RemoteEngine, is_server
@@ -80,7 +80,8 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     else:
         from .llama import LlamaEngine
 
-        engine = LlamaEngine(fetch_weights(name, settings.models, show_progress=progress.show_done))
+        weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
+        engine = LlamaEngine(weights, precision=settings.precision)
 
     from .encoder import SentenceEncoder
 
@@ -99,11 +100,17 @@ def open_edition(store: Store) -> Edition:
 
 
 def prepare(
-    store: Store, edition: Edition, articles: Sequence[Article], models: Models, progress: Progress
+    store: Store,
+    edition: Edition,
+    articles: Sequence[Article],
+    *,
+    settings: Settings,
+    models: Models,
+    progress: Progress,
 ) -> NDArray[np.float32]:
-    """Count tokens and embed paragraphs of the edition's `articles`, once for each tokenizer and encoder.
+    """Count tokens, embed paragraphs and fill the article cache: once for each edition, model and encoder.
 
-    Returns the embeddings, (paragraphs, dimensions), in order.
+    Returns the embeddings of the edition's paragraphs, (paragraphs, dimensions), in order.
     """
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
     if not store.token_counts(edition, tokenizer):
@@ -117,6 +124,14 @@ def prepare(
             show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
         )
         store.save_embeddings(edition, encoder.name, vectors)
+    if choose_method(settings.method, models.engine) == "article-cache":
+        models.engine.keep_articles(
+            articles,
+            evidence=models.engine.evidence,
+            folder=settings.article_cache,
+            bits=8 if settings.cache_bits == 8 else 16,
+            show_fraction=lambda fraction: progress.show_done("reading the code once", fraction),
+        )
     return vectors
 
 
@@ -147,7 +162,7 @@ def ask(
     question = check_question(question)
     edition = open_edition(store)
     articles = store.articles(edition)
-    vectors = prepare(store, edition, articles, models, progress)
+    vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
     started = time.perf_counter()
     similarities = rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
     method = choose_method(settings.method, models.engine)
@@ -186,10 +201,24 @@ def ask(
 
 
 def choose_method(wanted: str, engine: Engine) -> str:
-    """On a GPU the model reads every article; on a CPU that takes minutes, so a shortlist is the default."""
-    if wanted == "auto":
-        return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
-    return wanted
+    """The article cache wherever it can be kept; a model too large for that on a CPU reads a shortlist."""
+    if wanted != "auto":
+        return wanted
+    if engine.can_keep:
+        return "article-cache"
+    return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+
+
+# How the articles reach the model, and whether it answers in words, as published, or by its logits.
+READINGS: dict[str, tuple[Reading, bool]] = {
+    "article-cache": ("article-cache", False),
+    "shortlist": ("packed", False),
+    "packed": ("packed", False),
+    "one-by-one": ("one-by-one", False),
+    "token-batches-logits": ("token-batches", False),
+    "token-batches": ("token-batches", True),
+    "fixed-batches": ("fixed-batches", True),
+}
 
 
 @dataclass(frozen=True)
@@ -217,11 +246,9 @@ def _read(
     progress: Progress,
 ) -> _Reading:
     """Let the model read the articles that `method` names, and select among them."""
-    evidence: Evidence = "word" if method == "token-batches" else models.engine.evidence
-    batch_tokens = settings.batch_tokens
+    reading, in_words = READINGS[method]
+    evidence: Evidence = "word" if in_words else models.engine.evidence
     if method == "shortlist":
-        # One by one: a few articles of very different lengths would be padded to twice the work.
-        batch_tokens = 1
         nearest = sorted(articles, key=lambda article: -similarities[article.number])
         articles = tuple(nearest[: settings.shortlist])
     read = 0
@@ -233,7 +260,13 @@ def _read(
 
     progress.show_done("articles read", 0, len(articles))
     judgement = models.engine.judge(
-        articles, question, evidence=evidence, batch_tokens=batch_tokens, show_read=show_read
+        articles,
+        question,
+        evidence=evidence,
+        reading=reading,
+        batch_tokens=settings.batch_tokens,
+        batch_articles=settings.batch_articles,
+        show_read=show_read,
     )
     scores = {decision.article: decision.score for decision in judgement.decisions}
     selection = select_articles(
@@ -264,5 +297,5 @@ def _write(
         generated += tokens
         pieces.append(piece)
         progress.show_text(piece)
-    answer = read_answer("".join(pieces), shown)
+    answer = read_answer("".join(pieces), shown, complete=generated < settings.answer_tokens)
     return _Answering(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)

@@ -10,11 +10,12 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Literal
 
 from .articles import Article
 from .config import read_prompt
-from .engine import Decision, Evidence, Judgement, ModelInfo, read_word
+from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
 from .errors import EngineError
 
 CHARACTERS_A_TOKEN = 4  # of English text; the server's own tokenizer cannot be asked
@@ -34,6 +35,7 @@ class RemoteEngine:
 
     tokenizer_name = "estimate"
     evidence: Literal["yes-no"] = "yes-no"
+    can_keep = False  # servers keep prefixes themselves
 
     def __init__(self, url: str, *, api_key: str = "") -> None:
         self._url, _, model = url.partition("#")
@@ -69,7 +71,9 @@ class RemoteEngine:
         question: str,
         *,
         evidence: Evidence,
-        batch_tokens: int,  # noqa: ARG002  # the server makes its own batches
+        reading: Reading,  # noqa: ARG002  # the server makes its own batches
+        batch_tokens: int,  # noqa: ARG002
+        batch_articles: int,  # noqa: ARG002
         show_read: Callable[[int], None],
     ) -> Judgement:
         suffix = self._question.format(question=question)
@@ -84,6 +88,17 @@ class RemoteEngine:
                 return Judgement(tuple(pool.map(judge_article, articles)), tokenize_seconds=0.0)
             finally:
                 pool.shutdown(cancel_futures=True)  # after the first error, or when interrupted
+
+    def keep_articles(
+        self,
+        articles: Sequence[Article],  # noqa: ARG002  # it says no whatever it is asked
+        *,
+        evidence: Evidence,  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+        bits: Literal[16, 8],  # noqa: ARG002
+        show_fraction: Callable[[float], None],  # noqa: ARG002
+    ) -> int:
+        raise EngineError(f"{self._url} keeps no article cache; leave --method out.")
 
     def count_prompt_tokens(self, prompt: str) -> int:
         return len(prompt) // CHARACTERS_A_TOKEN

@@ -82,6 +82,7 @@ class Report:
             "answer": {
                 "kind": self.answer.kind,
                 "text": self.answer.text,
+                "complete": self.answer.complete,
                 "citations": [
                     {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
                     for citation in self.answer.citations
@@ -121,6 +122,8 @@ def describe_run(edition: Edition, model: ModelInfo, method: str, settings: Sett
             "top": settings.top,
             "shortlist": settings.shortlist,
             "batch_tokens": settings.batch_tokens,
+            "batch_articles": settings.batch_articles,
+            "cache_bits": settings.cache_bits,
             "answer_tokens": settings.answer_tokens,
         },
         "version": __version__,

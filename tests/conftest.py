@@ -70,10 +70,21 @@ def prepared_home(
 ) -> Path:
     """A user's data folder with the embedded edition ingested and prepared, and the real models in it."""
     home = tmp_path_factory.mktemp("home")
-    (home / "models").symlink_to(models_home / "models", target_is_directory=True)
+    # The user's own article cache as well: it is found by its content, or filled for all later runs.
+    for folder in ("models", "article-cache"):
+        (models_home / folder).mkdir(parents=True, exist_ok=True)
+        (home / folder).symlink_to(models_home / folder, target_is_directory=True)
     with Store(home / "labourqa.db") as store:
         edition = pipeline.ingest(store)
-        pipeline.prepare(store, edition, store.articles(edition), models, pipeline.Silent())
+        articles = store.articles(edition)
+        pipeline.prepare(
+            store,
+            edition,
+            articles,
+            settings=Settings(home=home),
+            models=models,
+            progress=pipeline.Silent(),
+        )
     return home
 
 

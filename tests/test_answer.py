@@ -39,7 +39,9 @@ def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Co
 
 def test_a_written_answer_has_its_citations_checked() -> None:
     answer = read_answer(
-        " Study lasts ten days [Art. 2^1(1)]. Night work is prohibited [Art. 117]. ", ARTICLES
+        " Study lasts ten days [Art. 2^1(1)]. Night work is prohibited [Art. 117]. ",
+        ARTICLES,
+        complete=True,
     )
     assert answer.text.startswith("Study")
     assert [citation.supported for citation in answer.citations] == [True, False]

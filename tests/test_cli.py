@@ -201,7 +201,17 @@ def test_eval_measures_a_file_and_resumes(prepared_home: Path, tmp_path: Path) -
     lines = (ROOT / "data" / "questions-dev.jsonl").read_text().splitlines()[:2]
     (tmp_path / "q.jsonl").write_text("\n".join(lines))
     out = tmp_path / "results.jsonl"
-    command = ("eval", str(tmp_path / "q.jsonl"), "--out", str(out), "--json", "--shortlist", "2")
+    command = (
+        "eval",
+        str(tmp_path / "q.jsonl"),
+        "--out",
+        str(out),
+        "--json",
+        "--method",
+        "shortlist",
+        "--shortlist",
+        "2",
+    )
     first = labourqa(*command, home=prepared_home)
     summary = json.loads(first.stdout)["summary"]
     assert summary["questions"] == 2

@@ -35,7 +35,9 @@ def test_the_file_in_the_data_folder_counts_when_the_current_folder_has_none(hom
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ({"method": "magic"}, "method is one of auto, shortlist"),
+        ({"cache_bits": "4"}, "cache_bits is one of 16, 8"),
+        ({"precision": "int2"}, "precision is one of auto, float32"),
+        ({"method": "magic"}, "method is one of auto, article-cache"),
         ({"top": "0"}, "top is a whole number of at least 1"),
         ({"top": "-3"}, "top is a whole number"),
         ({"top": "9" * 5_000}, "top is a whole number"),

@@ -10,21 +10,25 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "ranking", "batches", "engine",
-    "encoder", "llama", "remote", "selection", "citations", "answer", "report", "pipeline", "metrics", "evaluation",
-    "cli", "__main__",
+    "encoder", "attention", "article_cache", "decoder", "llama", "remote", "selection", "citations", "answer",
+    "report", "pipeline", "metrics", "evaluation", "benchmark", "chart", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
     "pypdf": {"document"},
-    "torch": {"llama", "encoder", "weights", "pipeline", "cli"},
-    "transformers": {"llama", "encoder", "weights"},
+    "torch": {
+        "attention", "article_cache", "decoder", "llama", "encoder", "weights", "pipeline", "benchmark", "cli",
+    },
+    "transformers": {"attention", "llama", "encoder", "weights"},
+    "safetensors": {"article_cache", "weights"},
+    "matplotlib": {"chart"},
     "huggingface_hub": {"weights"},
     "urllib": {"remote"},
     "rich": {"cli"},
     "argparse": {"cli"},
     "platformdirs": {"config"},
-}  # weights, pipeline and cli import torch inside the functions that need it
+}  # fmt: skip  # weights, pipeline, benchmark and cli import torch inside the functions that need it
 
 
 def imports(module: str) -> list[tuple[str, bool]]:

@@ -92,7 +92,9 @@ def test_a_written_answer_streams_and_cites_only_what_was_selected(
         def show_text(self, piece: str) -> None:
             pieces.append(piece)
 
-    settings = Settings(home=prepared_home, answer="written", answer_tokens=30, shortlist=4)
+    settings = Settings(
+        home=prepared_home, method="shortlist", answer="written", answer_tokens=30, shortlist=4
+    )
     report = ask(
         "How is night work paid?", settings=settings, store=home_store, models=models, progress=Listening()
     )
@@ -119,9 +121,10 @@ def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, m
     assert [a["number"] for a in document["articles"] if a["selected"]] == sorted(
         document["selected"], key=lambda n: float(n.replace("^", "."))
     )
-    assert document["read"] == 12
+    assert document["read"] == 257
+    assert document["method"] == "article-cache"
     assert 0 < len(document["selected"]) <= 3
-    assert set(document["answer"]) == {"kind", "text", "citations"}
+    assert set(document["answer"]) == {"kind", "text", "complete", "citations"}
     assert set(document["answer"]["citations"][0]) == {"article", "paragraph", "point", "quote", "supported"}
     assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
     scores = [a["score"] for a in document["articles"] if a["selected"]]
@@ -133,9 +136,10 @@ def test_a_report_is_logged_unless_that_is_switched_off(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
     before = len(home_store.answers())
-    ask_embedded("How long is annual leave?", prepared_home, home_store, models, log=False, shortlist=1)
+    few: dict[str, object] = {"method": "shortlist", "shortlist": 1}
+    ask_embedded("How long is annual leave?", prepared_home, home_store, models, log=False, **few)
     assert len(home_store.answers()) == before
-    ask_embedded("How long is annual leave?", prepared_home, home_store, models, shortlist=1)
+    ask_embedded("How long is annual leave?", prepared_home, home_store, models, **few)
     assert home_store.answers()[0][1] == "How long is annual leave?"
 
 

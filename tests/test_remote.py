@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,8 +95,9 @@ def server(models: Models) -> Iterator[Server]:
 
 def judge(engine: RemoteEngine | LlamaEngine) -> dict[str, float]:
     judgement = engine.judge(
-        ARTICLES, QUESTION, evidence="yes-no", batch_tokens=10_000, show_read=lambda more: None
-    )
+        ARTICLES, QUESTION, evidence="yes-no", reading="one-by-one", batch_tokens=1, batch_articles=1,
+        show_read=lambda more: None,
+    )  # fmt: skip
     return {decision.article: decision.score for decision in judgement.decisions}
 
 
@@ -109,6 +111,15 @@ def test_with_logprobs_the_margins_are_those_of_the_local_engine(server: Server,
 def test_without_logprobs_the_word_is_read(server: Server) -> None:
     server.gives_logprobs = False
     assert set(judge(RemoteEngine(server.url)).values()) <= {1.0, 0.0, -1.0}
+
+
+def test_a_server_keeps_no_article_cache(server: Server, tmp_path: Path) -> None:
+    engine = RemoteEngine(server.url)
+    assert not engine.can_keep
+    with pytest.raises(EngineError, match="keeps no article cache; leave --method out"):
+        engine.keep_articles(
+            ARTICLES, evidence="yes-no", folder=tmp_path, bits=16, show_fraction=lambda _: None
+        )
 
 
 def test_an_answer_streams(server: Server, models: Models) -> None:
