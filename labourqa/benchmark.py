@@ -4,6 +4,7 @@ The result is one JSON document; docs/performance.md says what each of its field
 yes or no, since the published one does, even of a model too small to be asked that in `ask`.
 """
 
+import ctypes
 import gc
 import importlib.metadata
 import json
@@ -99,12 +100,10 @@ def compare_methods(
 ) -> dict[str, Any]:
     """Time every one of `methods` on the same question, and compare its decisions with the reference's.
 
-    The reference is reading one by one in float32: this engine's own, or if it computes in another precision the
-    `reference_margins` of one that does (as of `read_margins`); without these, this engine's own all the same.
+    The reference is reading one by one in float32: this run's own, or if the engine computes in another precision
+    the `reference_margins` of one that does (as of `read_margins`); without these, this engine's all the same.
     A method that cannot read this code on this machine is `refused` with the reason, and the others go on.
     """
-    if engine.info.dtype == "float32":
-        reference_margins = None
     if reference_margins is not None:
         reference_margins = _choose_margins(reference_margins, articles)
     runs: dict[str, _Run] = {}
@@ -125,15 +124,16 @@ def compare_methods(
                 _whole_code_prompt(articles, question, engine)  # too long for the model? before time is spent
             if method == "article-cache":
                 cache = _open_cache(articles, engine, cache_folder, cache_bits, show_done)
+            show_read(0)
             read(warm_up)
             runs[method] = _time(partial(read, articles), repetitions)
         except EngineError as error:
             refused[method] = str(error)
 
-    if reference_margins is not None:
+    own = runs[REFERENCE].result.margins if REFERENCE in runs else None
+    if reference_margins is not None and (own is None or engine.info.dtype != "float32"):
         reference, dtype = reference_margins, "float32"
     else:
-        own = runs[REFERENCE].result.margins if REFERENCE in runs else None
         reference = own or read_margins(articles, question, engine, show_done=show_done)
         dtype = engine.info.dtype
     published = statistics.median(runs[PUBLISHED].seconds) if PUBLISHED in runs else None
@@ -436,7 +436,7 @@ def _watch_memory() -> Iterator[_Memory]:
     """Look at this process's resident memory, and the GPU's, until the end of the block."""
     import torch
 
-    gc.collect()
+    _free_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -458,6 +458,13 @@ def _watch_memory() -> Iterator[_Memory]:
         memory.peak_bytes = max(memory.peak_bytes, process.memory_info().rss)
         if torch.cuda.is_available():
             memory.peak_device_bytes = torch.cuda.max_memory_allocated()
+
+
+def _free_memory() -> None:
+    """Give back what earlier methods held, or it would count for the next."""
+    gc.collect()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _wait_for_device() -> None:
@@ -499,7 +506,7 @@ def _describe(
         **_describe_memory(run.memory),
         "selected": len(result.selected),
         "decisions_that_differ": len(wanted ^ result.selected),
-        "ratio_to_published": round(published / seconds, 2) if published else None,
+        "ratio_to_published": round(published / seconds, 4) if published else None,
     }
     if result.margins is not None:
         described["margin_difference"] = margin_difference(reference, result.margins)
@@ -530,10 +537,10 @@ def _table_row(method: Mapping[str, Any]) -> list[str]:
         f"{method['peak_memory_bytes'] / 1e9:.2f} GB",
         str(method["selected"]),
         str(method["decisions_that_differ"]),
-        "" if in_words else f"{method['margin_difference']['max']:.3f}",
+        "" if in_words else f"{method['margin_difference']['max']:.2g}",
         "" if correlation is None else f"{correlation:.4f}",
         "" if in_words else str(method[f"top_{TOP}_flips"]),
-        "" if ratio is None else f"{ratio:.1f}",
+        "" if ratio is None else f"{ratio:.3g}",
     ]
 
 

@@ -342,16 +342,21 @@ def _bench(
     if unknown := [name for name in wanted if name not in BENCH_METHODS]:
         raise SettingsError(f"methods are {', '.join(BENCH_METHODS)}, not {unknown[0]!r}.")
     out = out or settings.home / "benchmarks" / f"{datetime.now():%Y-%m-%d-%H%M%S}.json"
+    if out.suffix != ".json":
+        raise SettingsError(f"--out names a .json file, not {out.name!r}; the chart goes beside it.")
+    write_results({}, out)  # before many minutes are spent on what could not be written
     with Store(settings.database) as store, _Bars(announce=False) as bars:
         code = store.articles(pipeline.open_edition(store))
         read = repeat_articles(code, articles or len(code))
         reference = None
         models = pipeline.load_models(settings, bars)
-        if not is_server(models.engine.info.name) and models.engine.info.dtype != "float32":
+        if not is_server(models.engine.info.device) and models.engine.info.dtype != "float32":
             exact = pipeline.load_models(replace(settings, precision="float32"), bars)
             reference = read_margins(read, question, exact.engine, show_done=bars.show_done)
             del exact
         _say_model(models)
+        # Before the article cache is opened: its pages would count as memory of the batches.
+        swept = sweep_batches(read, question, models.engine, show_done=bars.show_done) if sweep else None
         results = compare_methods(
             read,
             question,
@@ -365,8 +370,8 @@ def _bench(
             reference_margins=reference,
             show_done=bars.show_done,
         )
-        if sweep:
-            results["sweep"] = sweep_batches(read, question, models.engine, show_done=bars.show_done)
+    if swept:
+        results["sweep"] = swept
     write_results(results, out)
     draw_chart(results, out.with_suffix(".png"))
     if json:

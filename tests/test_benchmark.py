@@ -1,5 +1,6 @@
 import json
 import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from labourqa.benchmark import (
     write_results,
 )
 from labourqa.chart import draw_chart
-from labourqa.config import read_prompt
 from labourqa.errors import EvaluationError
 from labourqa.pipeline import Models
 
@@ -106,8 +106,9 @@ def test_a_repeated_code_has_the_same_texts_under_numbers_of_their_own() -> None
 def test_articles_are_spread_evenly_over_the_code(code: Code) -> None:
     spread = spread_articles(code.articles, 64)
     places = [code.articles.index(article) for article in spread]
-    assert len(places) == 64
-    assert {second - first for first, second in zip(places, places[1:], strict=False)} == {4, 5}
+    assert (len(places), places[0]) == (64, 0)
+    assert places[-1] >= len(code.articles) - 5
+    assert {second - first for first, second in pairwise(places)} <= {4, 5}
     assert spread_articles(small_code().articles, 64) == list(small_code().articles)
 
 

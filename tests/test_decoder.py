@@ -35,8 +35,8 @@ def engine(models: Models) -> LlamaEngine:
 
 @pytest.fixture(scope="module")
 def joined(engine: LlamaEngine) -> Decoder:
-    assert Decoder.supports(engine._model)
-    return Decoder(engine._model)
+    assert engine._decoder is not None  # a second one would join the weights again, and hold them twice
+    return engine._decoder
 
 
 @pytest.fixture
@@ -148,6 +148,18 @@ def test_a_prompt_that_begins_alike_is_read_from_where_it_differs(
     kept = [generate_and_count_reads(ids) for ids in prompts]
     assert [tokens for tokens, _ in kept] == fresh
     assert [reads for _, reads in kept] == [1, 0, 1, 0, 1]
+
+
+def test_what_is_held_after_drafts_is_what_reading_it_gives(decoder: Decoder, quoting: list[int]) -> None:
+    ids = quoting[:100]
+    tokens = generate(decoder, ids, 12)
+    held = decoder._idle[0]
+    assert held.ids == ids + tokens[:-1]  # the last token was never fed
+    with torch.inference_mode():
+        fresh = decoder._make_buffers(len(held.ids))
+        decoder._read(held.ids, 0, fresh)
+        for kept, read in ((held.keys, fresh.keys), (held.values, fresh.values)):
+            torch.testing.assert_close(kept[:, :, :111], read[:, :, :111], atol=1e-3, rtol=1e-3)
 
 
 def test_what_is_held_moves_to_greater_buffers(decoder: Decoder, plain: list[int]) -> None:
