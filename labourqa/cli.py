@@ -46,8 +46,8 @@ from .remote import is_server
 from .report import describe_run
 from .store import Edition, Store
 
-# Of 25 tokens with the embedded model's tokenizer.
-BENCH_QUESTION = "May my employer dismiss me while I am on sick leave, and how long before must I be given notice in writing?"
+# 19 tokens with the embedded model's tokenizer; with the template's behind it the question's part has 25.
+BENCH_QUESTION = "May I be dismissed during sick leave, and how long before must notice be given in writing?"
 
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 stdout = Console(highlight=False, markup=False, soft_wrap=True)

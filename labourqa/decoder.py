@@ -13,10 +13,11 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch.nn import functional
+
+from .layers import LlamaLayers, Rotations, linear
 
 PREFILL_TOKENS = 512  # a step; between two steps another question may use the device
 CAPACITY_TOKENS = 256  # buffers are multiples of this, so that prompts of about the same length share them
@@ -29,21 +30,6 @@ CPU_WIDTHS = (2, 4, 16)
 # Where a step's time is that of reading the weights (bfloat16, GPUs). Chosen by that argument, not measured.
 WIDTHS = (1, 8, 8)
 MATCH_TOKENS = 8
-
-# Their angles depend on the position alone; those of "dynamic" and "longrope" change with the text's length.
-ROPE_TYPES = ("default", "linear", "llama3", "yarn")
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """One layer's weights: norms (hidden,), matrices (out, in)."""
-
-    attention_norm: torch.Tensor
-    query_key_value: torch.Tensor
-    output: torch.Tensor
-    mlp_norm: torch.Tensor
-    gate_up: torch.Tensor
-    down: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -62,14 +48,48 @@ class _Buffers:
 
     keys: torch.Tensor  # (layers, kv_heads, capacity, head_dim)
     values: torch.Tensor  # (layers, kv_heads, capacity, head_dim)
-    cos: torch.Tensor  # (capacity, 1, head_dim)
-    sin: torch.Tensor  # (capacity, 1, head_dim), its first half negated
+    rotations: Rotations  # of all positions up to the capacity
     ids: list[int] = field(default_factory=list)
     graphs: dict[int, _Graph] = field(default_factory=dict)  # by width
 
     @property
     def capacity(self) -> int:
         return self.keys.shape[2]
+
+
+class _Buffered:
+    """Tokens at some positions see the buffers' slots up to an end, as far as a mask lets them."""
+
+    def __init__(
+        self, buffers: _Buffers, positions: torch.Tensor, end: int, mask: torch.Tensor | None
+    ) -> None:
+        """`mask`: (n * groups, end), added to the scores; None where all is seen."""
+        self._buffers = buffers
+        self._positions = positions
+        self._end = end
+        self._mask = mask
+
+    def __call__(
+        self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
+    ) -> torch.Tensor:
+        """The query heads of a kv head stand below one another as if they were more tokens.
+
+        So its keys and values are read once and never repeated in memory.
+        """
+        keys, values = self._buffers.keys[layer], self._buffers.values[layer]
+        keys.index_copy_(1, self._positions, key)
+        values.index_copy_(1, self._positions, value)
+        kv_heads, n, dim = key.shape
+        groups = query.shape[0] // kv_heads
+        folded = query.view(kv_heads, groups, n, dim).transpose(1, 2).reshape(1, kv_heads, n * groups, dim)
+        attended = functional.scaled_dot_product_attention(
+            folded,
+            keys[None, :, : self._end],
+            values[None, :, : self._end],
+            attn_mask=self._mask,
+            scale=scaling,
+        )
+        return attended.view(kv_heads, n, groups * dim).transpose(0, 1).reshape(n, kv_heads * groups, dim)
 
 
 class _Lookup:
@@ -104,51 +124,14 @@ class _Lookup:
 
 
 class Decoder:
-    def __init__(self, model: Any) -> None:
-        """For a LlamaForCausalLM that `supports` accepts. Its projections become views into joined matrices."""
-        config = model.config
-        self._embedding: torch.Tensor = model.model.embed_tokens.weight  # (vocab, hidden)
-        self._head: torch.Tensor = model.lm_head.weight  # (vocab, hidden)
-        self._norm: torch.Tensor = model.model.norm.weight  # (hidden,)
-        self._rotary = model.model.rotary_emb
-        self._epsilon = float(config.rms_norm_eps)
-        self._kv_heads = int(config.num_key_value_heads)
-        self._groups = int(config.num_attention_heads) // self._kv_heads  # query heads of a kv head
-        self._head_dim = int(model.model.layers[0].self_attn.head_dim)
-        self._layers = [
-            _Layer(
-                layer.input_layernorm.weight,
-                _join_weights(layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                layer.self_attn.o_proj.weight,
-                layer.post_attention_layernorm.weight,
-                _join_weights(layer.mlp.gate_proj, layer.mlp.up_proj),
-                layer.mlp.down_proj.weight,
-            )
-            for layer in model.model.layers
-        ]
-        self._device, self._dtype = self._embedding.device, self._embedding.dtype
+    def __init__(self, layers: LlamaLayers) -> None:
+        self._layers = layers
+        self._device, self._dtype = layers.embedding.device, layers.embedding.dtype
         plain_cpu = self._device.type == "cpu" and self._dtype == torch.float32
         self._widths = CPU_WIDTHS if plain_cpu else WIDTHS
         self._use_graphs = self._device.type == "cuda"
         # The buffers of the last generation. A deque's pop and append are atomic, so it needs no lock.
         self._idle: deque[_Buffers] = deque(maxlen=1)
-
-    @staticmethod
-    def supports(model: Any) -> bool:
-        config = model.config
-        if config.model_type != "llama" or config.hidden_act != "silu":
-            return False
-        if config.rope_parameters["rope_type"] not in ROPE_TYPES:
-            return False
-        modules = [model.lm_head]
-        for layer in model.model.layers:
-            attention, mlp = layer.self_attn, layer.mlp
-            modules += [attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj]
-            modules += [mlp.gate_proj, mlp.up_proj, mlp.down_proj]
-        # Quantised projections are subclasses of Linear with packed weights.
-        if any(type(module) is not torch.nn.Linear or module.bias is not None for module in modules):
-            return False
-        return len({(module.weight.device, module.weight.dtype) for module in modules}) == 1
 
     def generate(
         self,
@@ -214,15 +197,10 @@ class Decoder:
 
     def _make_buffers(self, capacity: int) -> _Buffers:
         capacity = -(-capacity // CAPACITY_TOKENS) * CAPACITY_TOKENS
-        shape = (len(self._layers), self._kv_heads, capacity, self._head_dim)
+        shape = (len(self._layers), self._layers.kv_heads, capacity, self._layers.head_dim)
         # Zeros: a masked slot has the weight 0, and 0 times what uninitialised memory may hold is not always 0.
         keys, values = (torch.zeros(shape, dtype=self._dtype, device=self._device) for _ in range(2))
-        positions = torch.arange(capacity, device=self._device)[None]  # (1, capacity)
-        cos, sin = self._rotary(
-            self._embedding, positions
-        )  # (1, capacity, head_dim), of the embedding's dtype
-        first, second = sin.chunk(2, dim=-1)
-        return _Buffers(keys, values, cos[0, :, None], torch.cat((-first, second), dim=-1)[0, :, None])
+        return _Buffers(keys, values, self._layers.rotations(torch.arange(capacity, device=self._device)))
 
     def _step(self, ids: list[int], position: int, buffers: _Buffers) -> torch.Tensor:
         """The logits, (n, vocab), after each of the n `ids`, the first of which stands at `position`."""
@@ -231,7 +209,7 @@ class Decoder:
         if self._use_graphs:
             logits = self._replay(filled, position, buffers)
         else:
-            logits = _linear(self._read(filled, position, buffers), self._head)
+            logits = linear(self._read(filled, position, buffers), self._layers.head)
         return logits[: len(ids)]
 
     def _read(self, ids: list[int], position: int, buffers: _Buffers) -> torch.Tensor:
@@ -244,13 +222,13 @@ class Decoder:
     def _full_step(self, ids: torch.Tensor, positions: torch.Tensor, buffers: _Buffers) -> torch.Tensor:
         """`_step` as a graph needs it: `ids` and `positions`, (n,), on the device, attention over all slots."""
         mask = self._mask(positions, buffers.capacity)
-        return _linear(self._forward(ids, positions, buffers, buffers.capacity, mask), self._head)
+        return linear(self._forward(ids, positions, buffers, buffers.capacity, mask), self._layers.head)
 
     def _mask(self, positions: torch.Tensor, end: int) -> torch.Tensor:
         """(n * groups, end): 0 where a token at one of the n `positions` may look, -inf behind it."""
         behind = torch.arange(end, device=self._device) > positions[:, None]  # (n, end)
         mask = torch.zeros(behind.shape, dtype=self._dtype, device=self._device)
-        return mask.masked_fill_(behind, float("-inf")).repeat_interleave(self._groups, dim=0)
+        return mask.masked_fill_(behind, float("-inf")).repeat_interleave(self._layers.groups, dim=0)
 
     def _forward(
         self,
@@ -260,38 +238,9 @@ class Decoder:
         end: int,
         mask: torch.Tensor | None,
     ) -> torch.Tensor:
-        """Write the keys and values of `ids`, (n,), at `positions`, (n,), and return the states, (n, hidden).
-
-        Attention reads the slots up to `end`. The query heads of a kv head stand below one another as if they
-        were more tokens, so that its keys and values are read once and never repeated in memory.
-        """
-        heads = self._groups * self._kv_heads
-        cos, sin = buffers.cos[positions], buffers.sin[positions]  # (n, 1, head_dim)
-        states = functional.embedding(ids, self._embedding)  # (n, hidden)
-        for layer, keys, values in zip(self._layers, buffers.keys, buffers.values, strict=True):
-            projected = _linear(self._norm_states(states, layer.attention_norm), layer.query_key_value)
-            projected = projected.view(len(ids), -1, self._head_dim)  # (n, heads + 2 * kv_heads, head_dim)
-            turned = projected[:, : -self._kv_heads]  # queries and keys
-            turned = turned * cos + turned.roll(self._head_dim // 2, -1) * sin
-            keys.index_copy_(1, positions, turned[:, heads:].transpose(0, 1))
-            values.index_copy_(1, positions, projected[:, -self._kv_heads :].transpose(0, 1))
-            queries = turned[:, :heads].reshape(len(ids), self._kv_heads, self._groups, self._head_dim)
-            attended = functional.scaled_dot_product_attention(
-                queries.transpose(0, 1).flatten(1, 2)[None],  # (1, kv_heads, n * groups, head_dim)
-                keys[None, :, :end],
-                values[None, :, :end],
-                attn_mask=mask,
-            )
-            attended = attended.reshape(self._kv_heads, len(ids), self._groups * self._head_dim)
-            attended = attended.transpose(0, 1).flatten(1)  # (n, heads * head_dim)
-            states = states + _linear(attended, layer.output)
-            gate, up = _linear(self._norm_states(states, layer.mlp_norm), layer.gate_up).chunk(2, dim=-1)
-            states = states + _linear(functional.silu(gate) * up, layer.down)
-        return self._norm_states(states, self._norm)
-
-    def _norm_states(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        normed = functional.rms_norm(states.float(), states.shape[-1:], eps=self._epsilon)
-        return weight * normed.to(states.dtype)
+        """Write the keys and values of `ids`, (n,), at `positions`, (n,), and return the states, (n, hidden)."""
+        attend = _Buffered(buffers, positions, end, mask)
+        return self._layers.forward(ids, buffers.rotations.at(positions), attend)
 
     def _replay(self, ids: list[int], position: int, buffers: _Buffers) -> torch.Tensor:
         """The logits, (n, vocab), by one launch instead of hundreds; from `_full_step` if it cannot be captured."""
@@ -326,24 +275,3 @@ class Decoder:
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             logits = self._full_step(ids, positions, buffers)
         return _Graph(graph, ids, positions, logits)
-
-
-def _linear(states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """`states`, (n, in), times `weight`, (out, in), gives (n, out)."""
-    # All of SmolLM2-135M in float32 on 2 cores, ms for n = 1, 2, 4, 8, 16:
-    #   functional.linear   34, 61, 67, 63, 73 (one token is a matrix-vector product on one core)
-    #   weight @ states.t() 34, 24, 24, 42, 52, if the states lie row by row; if not, 4 times as long
-    # From 20 tokens on the two are alike.
-    if states.device.type == "cpu" and states.dtype == torch.float32 and len(states) <= CPU_WIDTHS[-1]:
-        return (weight @ states.contiguous().t()).t().contiguous()
-    return functional.linear(states, weight)
-
-
-@torch.no_grad()
-def _join_weights(*modules: torch.nn.Linear) -> torch.Tensor:
-    """One matrix, the modules' rows below one another; the modules keep views of it, not their own copies."""
-    joined = torch.cat([module.weight for module in modules])
-    parts = torch.split(joined, [module.out_features for module in modules])
-    for module, part in zip(modules, parts, strict=True):
-        module.weight.data = part
-    return joined

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from .config import read_prompt
 from .decoder import Decoder
 from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
 from .errors import EngineError, WeightsError
+from .layers import LlamaLayers
 from .weights import Weights
 
 # Below this size a bare yes or no is worthless: the embedded 135M model answers by the article's length.
@@ -34,9 +36,9 @@ CPU_CACHE_PARAMETERS = 1_000_000_000
 WORD_TOKENS = 3  # generated to read "yes" or "no" in the published way
 # Llama 3's template would write today's date into every prompt and change every prefix each day.
 TEMPLATE_DATE = "26 Jul 2024"
-# Tokens of one packed pass. On 2 CPU cores a pass of 400 tokens ran at 620 tokens/s, of 3,200 at 774 and of
-# 6,400 at 631: weights are read once a pass, but its activations should stay near the processor.
-CPU_PASS_TOKENS = 3_200
+# Tokens of one packed pass. On 2 CPU cores the layers run at 650, 720, 750, 755 and 705 tokens/s in passes of
+# 200, 400, 800, 1,600 and 3,200: the weights are read once a pass, but its activations should stay in the cache.
+CPU_PASS_TOKENS = 1_600
 CUDA_PASS_TOKENS = 16_384
 HEAD_ROWS = 512  # rows of the whole vocabulary's logits at a time: 100 MB in float32
 QUESTIONS_AT_ONCE = 8
@@ -114,7 +116,9 @@ class LlamaEngine:
         self._packs = attention.supports(self._model.config)
         if self._packs:
             self._model.set_attn_implementation(attention.NAME)
-        self._decoder = Decoder(self._model) if Decoder.supports(self._model) else None
+        # For other architectures transformers' own layers do the same, less fast.
+        self._layers = LlamaLayers(self._model) if LlamaLayers.supports(self._model) else None
+        self._decoder = Decoder(self._layers) if self._layers else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
         self._waiting: list[_Request] = []
@@ -343,7 +347,8 @@ class LlamaEngine:
         kept, places = requests[0].kept, requests[0].places
         ids = [token for request in requests for token in request.suffix.ids]
         lengths = [len(request.suffix.ids) for request in requests]
-        positions = torch.cat([torch.arange(length) for length in lengths])
+        positions = _count_up(lengths)
+        wanted = _ends(lengths, [request.suffix.states for request in requests])
         mask = _suffix_mask(lengths).to(self._device)
         read = 0
         while read < len(places):
@@ -352,16 +357,15 @@ class LlamaEngine:
             starts = torch.tensor([span.stop - span.start for span in spans])
             try:
                 with self._forward():
-                    states = self._model.base_model(
-                        torch.tensor([ids * len(spans)], device=self._device),
-                        position_ids=(starts[:, None] + positions).view(1, -1).to(self._device),
-                        attention_mask=_no_mask(self._device),
-                        use_cache=False,
-                        attend=attention.CachedPrefixes(kept.cache, spans, mask),
-                    ).last_hidden_state.view(len(spans), len(ids), -1)  # (articles, suffixes, hidden)
-                    parts = torch.split(states, lengths, dim=1)
+                    states = self._pass(
+                        ids * len(spans),
+                        (starts[:, None] + positions).flatten(),
+                        attention.CachedPrefixes(kept.cache, spans, mask),
+                        (torch.arange(len(spans))[:, None] * len(ids) + wanted).flatten(),
+                    ).view(len(spans), len(wanted), -1)
+                    parts = torch.split(states, [request.suffix.states for request in requests], dim=1)
                     for request, part in zip(requests, parts, strict=True):
-                        request.scores += self._scores(part[:, -request.suffix.states :], request.suffix)
+                        request.scores += self._scores(part, request.suffix)
             except _MemoryExhaustedError:
                 if len(spans) == 1:
                     raise
@@ -372,7 +376,7 @@ class LlamaEngine:
 
     def _compute_prefixes(self, prefixes: Sequence[Sequence[int]], keep: Keep) -> None:
         with self._forward():
-            self._packed_states(prefixes, keep)
+            self._packed_states(prefixes, 0, keep)
 
     def _read_rows(
         self,
@@ -404,8 +408,7 @@ class LlamaEngine:
                         batch_scores = self._words(batch)
                     else:
                         read = self._packed_states if reading == "packed" else self._padded_states
-                        ends = [states[-suffix.states :] for states in read(batch)]
-                        batch_scores = self._scores(torch.stack(ends), suffix)
+                        batch_scores = self._scores(read(batch, suffix.states), suffix)
             except _MemoryExhaustedError:
                 if len(batch) == 1:
                     raise
@@ -433,24 +436,46 @@ class LlamaEngine:
         ]
         return [-float(mean) for mean in torch.cat(losses).view(len(states), -1).mean(1)]
 
-    def _padded_states(self, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-        """Final states of each row, (its tokens, hidden). Padding stands at the end, hidden by the causal mask."""
+    def _padded_states(self, rows: Sequence[Sequence[int]], wanted: int) -> torch.Tensor:
+        """The last `wanted` final states of each row, (rows, wanted, hidden).
+
+        Padding stands at the end, where the causal mask already hides it.
+        """
         width = max(map(len, rows))
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self._device)
         states = self._model.base_model(ids, use_cache=False).last_hidden_state  # (rows, width, hidden)
-        return [states[i, : len(row)] for i, row in enumerate(rows)]
+        return torch.stack([states[i, len(row) - wanted : len(row)] for i, row in enumerate(rows)])
 
-    def _packed_states(self, rows: Sequence[Sequence[int]], keep: Keep | None = None) -> list[torch.Tensor]:
-        """Final states of each row, (its tokens, hidden), from one pass without padding."""
+    def _packed_states(
+        self, rows: Sequence[Sequence[int]], wanted: int, keep: Keep | None = None
+    ) -> torch.Tensor:
+        """The last `wanted` final states of each row, (rows, wanted, hidden), from one pass without padding."""
         lengths = [len(row) for row in rows]
-        states = self._model.base_model(
-            torch.tensor([[token for row in rows for token in row]], device=self._device),
-            position_ids=torch.cat([torch.arange(length) for length in lengths])[None].to(self._device),
-            attention_mask=_no_mask(self._device),
+        states = self._pass(
+            [token for row in rows for token in row],
+            _count_up(lengths),
+            attention.PackedArticles(lengths, keep),
+            _ends(lengths, [wanted] * len(rows)),
+        )
+        return states.view(len(rows), wanted, states.shape[-1])
+
+    def _pass(
+        self, ids: list[int], positions: torch.Tensor, attend: attention.Attend, wanted: torch.Tensor
+    ) -> torch.Tensor:
+        """The final states at `wanted`, (wanted, hidden), of one row of tokens; `attend` says who sees whom."""
+        tokens = torch.tensor(ids, device=self._device)
+        positions, wanted = positions.to(self._device), wanted.to(self._device)
+        if self._layers:
+            return self._layers.forward(tokens, self._layers.rotations(positions), attend, wanted=wanted)
+        states: torch.Tensor = self._model.base_model(
+            tokens[None],
+            position_ids=positions[None],
+            # transformers takes a four-dimensional mask as it is, and so builds none.
+            attention_mask=torch.empty(1, 1, 1, 1, device=self._device),
             use_cache=False,
-            attend=attention.PackedArticles(lengths, keep),
-        ).last_hidden_state
-        return list(torch.split(states[0], lengths))
+            attend=attend,
+        ).last_hidden_state[0]
+        return states[wanted]
 
     def _words(self, rows: Sequence[Sequence[int]]) -> list[float]:
         width = max(map(len, rows))
@@ -574,9 +599,15 @@ def _suffix_mask(lengths: Sequence[int]) -> torch.Tensor:
     return torch.zeros(sees.shape).masked_fill(~sees, float("-inf"))
 
 
-def _no_mask(device: torch.device) -> torch.Tensor:
-    """transformers takes any four-dimensional mask as it is, and so builds none; `attend` says who sees whom."""
-    return torch.empty(1, 1, 1, 1, device=device)
+def _count_up(lengths: Sequence[int]) -> torch.Tensor:
+    """0, 1, ... for each of the lengths, one after the other."""
+    return torch.cat([torch.arange(length) for length in lengths])
+
+
+def _ends(lengths: Sequence[int], wanted: Sequence[int]) -> torch.Tensor:
+    """Places of the last `wanted` tokens of each row, when the rows stand one after the other."""
+    stops = accumulate(lengths)
+    return torch.cat([torch.arange(stop - n, stop) for stop, n in zip(stops, wanted, strict=True)])
 
 
 def _file_name(model: str) -> str:

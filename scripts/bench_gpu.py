@@ -28,6 +28,7 @@ from labourqa.batches import make_batches
 from labourqa.config import DEFAULT_EDITION
 from labourqa.decoder import Decoder
 from labourqa.document import read_document
+from labourqa.layers import LlamaLayers
 
 CHARACTERS_A_TOKEN = 5.0  # of the edition, with SmolLM2's tokenizer; Llama's is not at hand
 INSTRUCTION_TOKENS = 45  # of the prompt in front of each article
@@ -96,6 +97,7 @@ class Bench:
             self.model = LlamaForCausalLM._from_config(
                 LlamaConfig(**(TINY if tiny else LLAMA_3B)), dtype=dtype, attn_implementation=attention.NAME
             ).eval()
+        self.layers = LlamaLayers(self.model)
         articles = split_articles(read_document(DEFAULT_EDITION).text).articles
         if tiny:
             articles = articles[:20]
@@ -257,7 +259,7 @@ class Bench:
         # The prompt and one token, taken off: what is left is decoding.
         decoding = stock(self.answer_tokens) - stock(1)
         result["stock_tokens_per_second"] = (self.answer_tokens - 1) / decoding
-        decoder = Decoder(self.model)
+        decoder = Decoder(self.layers)
         captures = decoder._use_graphs
         for name, graphs, lookup in (("eager", False, False), ("graph", True, False), ("lookup", True, True)):
             decoder._use_graphs = graphs and captures
@@ -296,14 +298,7 @@ class Bench:
 
     def forward(self, ids: torch.Tensor, positions: torch.Tensor, attend: attention.Attend) -> torch.Tensor:
         """Final states, (1, tokens, hidden)."""
-        states: torch.Tensor = self.model.model(
-            ids[None],
-            position_ids=positions,
-            attention_mask=torch.empty(1, 1, 1, 1, device=self.device),
-            use_cache=False,
-            attend=attend,
-        ).last_hidden_state
-        return states
+        return self.layers.forward(ids, self.layers.rotations(positions[0]), attend)[None]
 
     def time(self, run: Callable[[], object], repetitions: int | None = None) -> float:
         """Median seconds, after one run that is not counted."""

@@ -2,29 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from labourqa.articles import Code
 from labourqa.decoder import CAPACITY_TOKENS, Decoder, _Lookup
+from labourqa.layers import LlamaLayers
 from labourqa.llama import LlamaEngine
 from labourqa.pipeline import Models
+
+from .test_layers import LLAMA3_ROPE, tiny_model
 
 pytestmark = pytest.mark.model
 
 PLAIN = "Name three colours."
-LLAMA3_ROPE = {
-    "rope_type": "llama3",
-    "rope_theta": 10_000.0,
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 64,
-}
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +37,6 @@ def decoder(joined: Decoder) -> Decoder:
     """Without the buffers of an earlier test."""
     joined._idle.clear()
     return joined
-
-
-@pytest.fixture
-def own_model(models_home: Path) -> Any:
-    return AutoModelForCausalLM.from_pretrained(models_home / "models" / "smollm2-135m", dtype=torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +87,6 @@ def generate_with_transformers(model: Any, ids: list[int], max_tokens: int) -> l
     )
     tokens: list[int] = output[0, len(ids) :].tolist()
     return tokens
-
-
-def tiny_model(**changes: Any) -> Any:
-    torch.manual_seed(0)
-    config: dict[str, Any] = {
-        "vocab_size": 97, "hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2,
-        "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 16, "tie_word_embeddings": False,
-    }  # fmt: skip
-    return LlamaForCausalLM(LlamaConfig(**(config | changes))).eval()
 
 
 @pytest.mark.parametrize("prompt", ["plain", "quoting"])
@@ -224,32 +203,6 @@ def test_an_end_token_is_the_last_one_even_inside_a_draft(decoder: Decoder, quot
         assert generate(decoder, quoting, 40, ends=(end, -1)) == tokens[: tokens.index(end) + 1]
 
 
-def test_the_model_itself_gives_the_same_logits_as_before(own_model: Any) -> None:
-    ids = torch.arange(40)[None]
-    with torch.inference_mode():
-        before = own_model(ids).logits
-        Decoder(own_model)
-        after = own_model(ids).logits
-    assert torch.equal(before, after)
-
-
-def test_the_weights_are_not_held_twice(own_model: Any) -> None:
-    decoder = Decoder(own_model)
-    for layer, weights in zip(own_model.model.layers, decoder._layers, strict=True):
-        for modules, matrix in (
-            (
-                (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                weights.query_key_value,
-            ),
-            ((layer.mlp.gate_proj, layer.mlp.up_proj), weights.gate_up),
-        ):
-            start = matrix.data_ptr()
-            for module in modules:
-                assert module.weight.data_ptr() == start
-                start += module.weight.nbytes
-            assert start == matrix.data_ptr() + matrix.nbytes
-
-
 def test_attention_over_all_slots_is_attention_over_the_used_ones(
     decoder: Decoder, quoting: list[int]
 ) -> None:
@@ -281,38 +234,12 @@ def test_logits_are_those_of_transformers_for_any_shape(changes: dict[str, Any],
     ids = torch.randint(97, (150,)).tolist()
     with torch.inference_mode():
         expected = model(torch.tensor([ids])).logits[0]
-        decoder = Decoder(model)
+        decoder = Decoder(LlamaLayers(model))
         buffers = decoder._make_buffers(len(ids))
         decoder._read(ids[:147], 0, buffers)
         last = decoder._step(ids[147:], 147, buffers)
     tolerance = 1e-5 if dtype == torch.float32 else 0.02
     torch.testing.assert_close(last, expected[147:], atol=tolerance, rtol=tolerance)
-
-
-@pytest.mark.parametrize(
-    ("changes", "supported"),
-    [
-        ({}, True),
-        ({"rope_parameters": LLAMA3_ROPE}, True),
-        ({"attention_bias": True}, False),
-        ({"mlp_bias": True}, False),
-        ({"hidden_act": "gelu"}, False),
-        ({"rope_parameters": {"rope_type": "dynamic", "rope_theta": 10_000.0, "factor": 2.0}}, False),
-    ],
-)
-def test_what_would_be_computed_differently_is_not_supported(
-    changes: dict[str, Any], supported: bool
-) -> None:
-    assert Decoder.supports(tiny_model(**changes)) == supported
-
-
-def test_packed_projections_are_not_supported() -> None:
-    class Packed(torch.nn.Linear):
-        pass
-
-    model = tiny_model()
-    model.model.layers[1].mlp.down_proj = Packed(80, 48, bias=False)
-    assert not Decoder.supports(model)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "ranking", "batches", "engine",
-    "encoder", "attention", "article_cache", "decoder", "llama", "remote", "selection", "citations", "answer",
+    "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "citations", "answer",
     "report", "pipeline", "metrics", "evaluation", "benchmark", "chart", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
@@ -18,7 +18,8 @@ OWNERS = {
     "sqlite3": {"store"},
     "pypdf": {"document"},
     "torch": {
-        "attention", "article_cache", "decoder", "llama", "encoder", "weights", "pipeline", "benchmark", "cli",
+        "attention", "article_cache", "layers", "decoder", "llama", "encoder", "weights", "pipeline", "benchmark",
+        "cli",
     },
     "transformers": {"attention", "llama", "encoder", "weights"},
     "safetensors": {"article_cache", "weights"},

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,17 +83,38 @@ def test_the_article_cache_gives_the_scores_of_whole_prompts(
     assert cached == pytest.approx(whole, abs=3e-3)  # kept in 16 bits
 
 
+@pytest.mark.parametrize("reading", ["packed", "article-cache"])
+def test_the_librarys_own_layers_give_the_same_scores(
+    engine: LlamaEngine, kept: tuple[Article, ...], reading: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Architectures other than Llama's go through transformers' attention interface."""
+    lean = judge(engine, kept, reading=reading)
+    monkeypatch.setattr(engine, "_layers", None)
+    assert judge(engine, kept, reading=reading) == pytest.approx(lean, abs=1e-4)
+
+
+def test_without_the_decoder_the_answer_is_the_same(
+    engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer() -> str:
+        return "".join(piece for piece, _ in engine.generate("Name three colours.", max_tokens=15))
+
+    lean = answer()
+    monkeypatch.setattr(engine, "_decoder", None)
+    assert answer() == lean
+
+
 def test_with_the_article_cache_only_the_question_is_processed(
     engine: LlamaEngine, kept: tuple[Article, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    forward = engine._model.base_model.forward
+    run = engine._pass
 
-    def count(ids: torch.Tensor, **options: object) -> object:
-        seen.append(ids.numel())
-        return forward(ids, **options)
+    def count(ids: list[int], *others: Any) -> torch.Tensor:
+        seen.append(len(ids))
+        return run(ids, *others)
 
-    monkeypatch.setattr(engine._model.base_model, "forward", count)
+    monkeypatch.setattr(engine, "_pass", count)
     judgement = engine.judge(
         kept, QUESTION, evidence="yes-no", reading="article-cache", batch_tokens=1, batch_articles=1,
         show_read=lambda more: None,
@@ -182,7 +204,7 @@ def test_a_batch_that_the_memory_does_not_hold_is_halved_and_no_article_is_lost(
 ) -> None:
     monkeypatch.setattr(engine, "_pass_tokens", engine._pass_tokens)  # put back afterwards
     expected = judge(engine, kept, evidence="yes-no", reading=reading)
-    forward = engine._model.base_model.forward
+    run, forward = engine._pass, engine._model.base_model.forward
     suffix = len(engine._suffix("yes-no", QUESTION).ids)
     most = (
         2 * suffix
@@ -190,12 +212,18 @@ def test_a_batch_that_the_memory_does_not_hold_is_halved_and_no_article_is_lost(
         else 2 * max(len(engine._prefix("yes-no", a)) + suffix for a in kept)
     )
 
-    def small_memory(ids: torch.Tensor, **options: object) -> object:
+    def pass_in_small_memory(ids: list[int], *others: Any) -> torch.Tensor:
+        if len(ids) > most:
+            raise torch.OutOfMemoryError("no more")
+        return run(ids, *others)
+
+    def forward_in_small_memory(ids: torch.Tensor, **options: object) -> object:
         if ids.numel() > most:
             raise torch.OutOfMemoryError("no more")
         return forward(ids, **options)
 
-    monkeypatch.setattr(engine._model.base_model, "forward", small_memory)
+    monkeypatch.setattr(engine, "_pass", pass_in_small_memory)
+    monkeypatch.setattr(engine._model.base_model, "forward", forward_in_small_memory)
     read: list[int] = []
     assert judge(engine, kept, evidence="yes-no", reading=reading, show_read=read.append) == pytest.approx(
         expected, abs=1e-4
