@@ -7,6 +7,7 @@ the object that travels to this module's function as `attend`, through transform
 import inspect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -75,7 +76,7 @@ class PackedArticles:
     ) -> torch.Tensor:
         if self._keep:
             self._keep(layer, key, value)
-        if query.is_cuda and HAS_VARLEN:
+        if _has_kernel(query):
             return _varlen(query, key, value, self._lengths, self._lengths, scaling, causal=True)[0]
         output = torch.empty_like(query)
         start = 0
@@ -140,10 +141,10 @@ class CachedPrefixes:
         """Attention of (articles, kv_heads, queries, dim) to each article's prefix, and its log-sum-exp."""
         keys, values = self._prefixes.layer(layer)
         articles, kv_heads, queries, dim = query.shape
-        if query.is_cuda and HAS_VARLEN:
+        side_by_side = all(one.stop == other.start for one, other in pairwise(self._spans))
+        if side_by_side and _has_kernel(query):
             whole = slice(self._spans[0].start, self._spans[-1].stop)
             lengths = [span.stop - span.start for span in self._spans]
-            assert sum(lengths) == whole.stop - whole.start, "articles of one pass stand side by side"
             rows = query.transpose(0, 1).reshape(kv_heads, articles * queries, dim)
             output, lse = _varlen(
                 rows, keys(whole), values(whole), [queries] * articles, lengths, scaling, causal=False
@@ -177,6 +178,16 @@ def _attend_prefix(
     )
     output.copy_(one[0])
     lse.copy_(one_lse.view(lse.shape))
+
+
+def _has_kernel(query: torch.Tensor) -> bool:
+    """FlashAttention over rows of different lengths: 16 bits, from Ampere on."""
+    return (
+        HAS_VARLEN
+        and query.is_cuda
+        and query.dtype in (torch.bfloat16, torch.float16)
+        and torch.cuda.get_device_capability(query.device) >= (8, 0)
+    )
 
 
 def _varlen(

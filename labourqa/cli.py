@@ -415,6 +415,7 @@ def _history(settings: Settings, *, erase: bool) -> None:
 
 def _doctor(settings: Settings) -> None:
     import importlib.metadata as metadata
+    import importlib.util
     import platform
 
     import torch
@@ -428,11 +429,13 @@ def _doctor(settings: Settings) -> None:
         here = "served there"
     else:
         here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
+    kept = list(settings.article_cache.glob("*.safetensors"))
     lines = {
         "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
         "libraries": ", ".join(
             f"{library} {metadata.version(library)}"
-            for library in ("torch", "transformers", "sqlite-utils", "pypdf")
+            for library in ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdf")
+            if importlib.util.find_spec(library.replace("-", "_"))
         ),
         "device": torch.cuda.get_device_name(device)
         if device.type == "cuda"
@@ -440,12 +443,13 @@ def _doctor(settings: Settings) -> None:
         "precision": str(choose_dtype(device)).removeprefix("torch."),
         "model": f"{name} ({reason}), {here}",
         "data": str(settings.home),
+        "article cache": f"{sum(file.stat().st_size for file in kept) / 1e9:.1f} GB in {len(kept)} files",
     }
     with Store(settings.database) as store:
         editions = [_name(edition) for edition in store.editions()]
     lines["editions"] = "; ".join(editions) or "none yet, run `labourqa ingest`"
     for key, value in lines.items():
-        _print(f"{key:<10} {value}")
+        _print(f"{key:<13} {value}")
 
 
 def _whole_number(text: str) -> int:

@@ -4,6 +4,7 @@ A prompt is the article's part followed by the question's part. The two are toke
 joined, so that what the model computes about an article never depends on the question.
 """
 
+import os
 import re
 import threading
 import time
@@ -42,6 +43,7 @@ CPU_PASS_TOKENS = 1_600
 CUDA_PASS_TOKENS = 16_384
 HEAD_ROWS = 512  # rows of the whole vocabulary's logits at a time: 100 MB in float32
 QUESTIONS_AT_ONCE = 8
+KEPT_CACHES = 2  # open at a time: while one edition is asked, another may be
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,14 @@ class _Request:
 
 @dataclass(frozen=True)
 class _Kept:
+    """An open article cache: which articles stand in it, and where."""
+
     cache: ArticleCache
+    evidence: Evidence
     place: dict[Article, int]
+
+    def holds(self, articles: Sequence[Article], evidence: Evidence) -> bool:
+        return self.evidence == evidence and all(article in self.place for article in articles)
 
 
 class _MemoryExhaustedError(EngineError):
@@ -102,6 +110,19 @@ def choose_dtype(device: torch.device) -> torch.dtype:
     return torch.float32
 
 
+def choose_threads() -> int:
+    """The cores that this process may use: torch counts the machine's, a container may have fewer."""
+    cores = torch.get_num_threads()
+    if hasattr(os, "sched_getaffinity"):
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, round(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file, or no limit ("max")
+        pass
+    return max(1, cores)
+
+
 class LlamaEngine:
     """Raises WeightsError when the files are no causal language model, or not in this precision."""
 
@@ -109,6 +130,7 @@ class LlamaEngine:
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
         self._device = choose_device()
+        torch.set_num_threads(choose_threads())
         self._tokenizer, self._model = _load(weights, self._device, precision)
         architectures = self._model.config.architectures or ["unknown"]
         if not any(name.endswith("ForCausalLM") for name in architectures):
@@ -122,7 +144,7 @@ class LlamaEngine:
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
         self._waiting: list[_Request] = []
-        self._kept: dict[Evidence, _Kept] = {}
+        self._kept: list[_Kept] = []  # replaced, never changed: another thread may be looking through it
         self._before, self._after = self._template()
         self._yes, self._no = (
             self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
@@ -145,7 +167,7 @@ class LlamaEngine:
             "word": chat,
             "likelihood": continuation,
         }
-        parameters = sum(parameter.numel() for parameter in self._model.parameters())
+        parameters = self._model.num_parameters()
         quantized = precision if precision in _QUANTIZED else None
         self.info = ModelInfo(
             name=weights.name,
@@ -179,7 +201,7 @@ class LlamaEngine:
         started = time.perf_counter()
         suffix = self._suffix(evidence, question)
         if reading == "article-cache":
-            kept = self._kept[evidence]
+            kept = next(kept for kept in self._kept if kept.holds(articles, evidence))
             places = [kept.place[article] for article in articles]
             lengths = [place.stop - place.start for place in kept.cache.spans]
             self._check_context(articles, [lengths[i] + len(suffix.ids) for i in places])
@@ -210,9 +232,9 @@ class LlamaEngine:
         show_fraction: Callable[[float], None],
     ) -> int:
         self._check_reading("article-cache")
-        kept = self._kept.get(evidence)
-        if kept and list(kept.place) == list(articles) and kept.cache.shape.bits == bits:
-            return kept.cache.bytes
+        for kept in self._kept:
+            if kept.cache.shape.bits == bits and kept.holds(articles, evidence):
+                return kept.cache.bytes
         prefixes = [self._prefix(evidence, article) for article in articles]
         self._check_context(articles, list(map(len, prefixes)))
         config = self._model.config
@@ -235,7 +257,8 @@ class LlamaEngine:
         )
         if self._device.type == "cuda":
             cache.move_to(self._device)
-        self._kept[evidence] = _Kept(cache, {article: i for i, article in enumerate(articles)})
+        new = _Kept(cache, evidence, {article: i for i, article in enumerate(articles)})
+        self._kept = [new, *self._kept][:KEPT_CACHES]
         return cache.bytes
 
     def count_prompt_tokens(self, prompt: str) -> int:
@@ -364,13 +387,17 @@ class LlamaEngine:
                         (torch.arange(len(spans))[:, None] * len(ids) + wanted).flatten(),
                     ).view(len(spans), len(wanted), -1)
                     parts = torch.split(states, [request.suffix.states for request in requests], dim=1)
-                    for request, part in zip(requests, parts, strict=True):
-                        request.scores += self._scores(part, request.suffix)
+                    scores = [
+                        self._scores(part, request.suffix)
+                        for request, part in zip(requests, parts, strict=True)
+                    ]
             except _MemoryExhaustedError:
                 if len(spans) == 1:
                     raise
                 self._pass_tokens = max(1, len(spans) * len(ids) // 2)
                 continue
+            for request, more in zip(requests, scores, strict=True):
+                request.scores += more
             read += len(spans)
             show()
 

@@ -23,8 +23,8 @@ class OneLayer:
         return lambda place: self.keys[:, place], lambda place: self.values[:, place]
 
 
-def numbers(heads: int, tokens: int) -> torch.Tensor:
-    return torch.randn(heads, tokens, DIM)
+def numbers(heads: int, tokens: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(heads, tokens, DIM).to(dtype)
 
 
 def expected(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, sees: torch.Tensor) -> torch.Tensor:
@@ -55,17 +55,22 @@ def test_packed_articles_hand_out_what_is_to_be_kept() -> None:
 
 
 @pytest.mark.parametrize("suffixes", [[6], [1], [4, 3], [2, 2, 5]])
-def test_a_suffix_sees_its_articles_prefix_and_itself_and_no_other_question(suffixes: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02), (torch.float16, 0.003)]
+)
+def test_a_suffix_sees_its_articles_prefix_and_itself_and_no_other_question(
+    suffixes: list[int], dtype: torch.dtype, tolerance: float
+) -> None:
     torch.manual_seed(1)
     tokens, suffix = sum(LENGTHS), sum(suffixes)
-    prefixes = OneLayer(numbers(KV_HEADS, tokens), numbers(KV_HEADS, tokens))
+    prefixes = OneLayer(numbers(KV_HEADS, tokens, dtype), numbers(KV_HEADS, tokens, dtype))
     ends = torch.tensor(LENGTHS).cumsum(0).tolist()
     spans = [slice(end - length, end) for end, length in zip(ends, LENGTHS, strict=True)]
     question = torch.arange(len(suffixes)).repeat_interleave(torch.tensor(suffixes))
     near = (question[:, None] == question).tril()
     mask = torch.zeros(suffix, suffix).masked_fill(~near, float("-inf"))
     rows = suffix * len(LENGTHS)
-    query, key, value = numbers(HEADS, rows), numbers(KV_HEADS, rows), numbers(KV_HEADS, rows)
+    query, key, value = (numbers(heads, rows, dtype) for heads in (HEADS, KV_HEADS, KV_HEADS))
     output = CachedPrefixes(prefixes, spans, mask)(0, query, key, value, SCALING)
     for i, span in enumerate(spans):
         own = slice(i * suffix, (i + 1) * suffix)
@@ -76,7 +81,7 @@ def test_a_suffix_sees_its_articles_prefix_and_itself_and_no_other_question(suff
             torch.cat((prefixes.values[:, span], value[:, own]), 1),
             sees,
         )
-        assert torch.allclose(output[own], whole, atol=1e-5)
+        assert torch.allclose(output[own].float(), whole, atol=tolerance)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def test_help_lists_every_command_and_the_readme_explains_each(
         main(["--help"])
     shown = capsys.readouterr().out
     readme = (ROOT / "README.md").read_text()
-    for command in ("ask", "ingest", "show", "search", "eval", "models", "history", "doctor"):
+    for command in ("ask", "ingest", "show", "search", "eval", "bench", "models", "history", "doctor"):
         assert f"\n    {command} " in shown
         assert f"`labourqa {command}" in readme
 
@@ -90,12 +92,17 @@ def test_search_finds_articles(home: Path, capsys: pytest.CaptureFixture[str]) -
         (["ingest", "missing.pdf"], "missing.pdf does not exist"),
         (["ingest", "."], "is a folder"),
         (["eval", "missing.jsonl"], "missing.jsonl cannot be read"),
+        (["bench", "--methods", "magic"], "methods are whole-code, one-by-one,"),
+        (["bench", "--out", "chart.png"], "--out names a .json file"),
+        (["bench", "--out", "missing.pdf/x.json"], "missing.pdf/x.json cannot be written"),
         (["models", "fetch", "no such model"], "no such model"),
     ],
 )
 def test_a_mistake_is_one_sentence_on_stderr_and_exit_status_1(
     home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
+    if arguments[-1].startswith("missing.pdf/"):
+        (home / "missing.pdf").write_text("a file where a folder should be")
     assert main(arguments) == 1
     shown = capsys.readouterr()
     assert sentence in " ".join(shown.err.split())
@@ -222,6 +229,49 @@ def test_eval_measures_a_file_and_resumes(prepared_home: Path, tmp_path: Path) -
     other = labourqa(*command[:-1], "3", home=prepared_home)
     assert other.returncode == 1
     assert "another settings" in other.stderr.replace("\n", " ")
+
+
+@pytest.mark.model
+def test_bench_compares_methods_in_a_table_a_result_and_a_chart(prepared_home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results" / "bench.json"
+    done = labourqa(
+        "bench", "--articles", "4", "--repetitions", "1", "--methods", "one-by-one,packed,article-cache",
+        "--out", str(out), home=prepared_home,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "method", "one-by-one", "packed", "article-cache"
+    ]  # fmt: skip
+    results = json.loads(out.read_text())
+    assert [method["method"] for method in results["methods"]] == ["one-by-one", "packed", "article-cache"]
+    assert results["articles"] == 4
+    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.model
+def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_asked_again(
+    prepared_home: Path, tmp_path: Path
+) -> None:
+    text = (ROOT / "data" / "labour-code-lt.en.txt").read_text()
+    (tmp_path / "short.txt").write_text(text[: text.index("Article 24. ")])
+    (tmp_path / "models").symlink_to(prepared_home / "models", target_is_directory=True)
+    command = [sys.executable, "-m", "labourqa", "ingest", "short.txt"]
+    with subprocess.Popen(
+        command, env=os.environ | {"LABOURQA_HOME": str(tmp_path)}, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        cache = tmp_path / "article-cache"
+        while process.poll() is None and not list(cache.glob("*.progress")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert not list(cache.glob("*.safetensors"))
+    done = labourqa("ask", "--json", "Which law applies abroad?", home=tmp_path)
+    document = json.loads(done.stdout)
+    assert (document["method"], document["read"]) == ("article-cache", 23)
+    assert [path.suffix for path in sorted(cache.iterdir())] == [".safetensors", ".lock"]
 
 
 @pytest.mark.model

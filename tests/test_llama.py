@@ -12,7 +12,7 @@ import torch
 from labourqa.articles import Article, Code, Paragraph
 from labourqa.engine import Engine
 from labourqa.errors import EngineError, WeightsError
-from labourqa.llama import LlamaEngine
+from labourqa.llama import LlamaEngine, choose_threads
 from labourqa.pipeline import Models
 from labourqa.weights import Weights, fetch_weights
 
@@ -333,6 +333,21 @@ def test_generation_is_what_transformers_generates(engine: LlamaEngine) -> None:
     assert len(pieces) > 3  # it streams
 
 
+@pytest.mark.parametrize(
+    ("precision", "largest_difference"),
+    [("float32", 0.0), ("bfloat16", 0.1), ("float16", 0.01), ("int8", 0.3), ("int4", 1.0)],
+)
+def test_every_precision_is_loaded_and_reads(
+    engine: LlamaEngine, models_home: Path, precision: str, largest_difference: float
+) -> None:
+    other = LlamaEngine(fetch_weights("smollm2-135m", models_home / "models"), precision=precision)
+    assert other.info.dtype == precision
+    articles = small_code().articles
+    scores = judge(other, articles, reading="packed")
+    assert scores == pytest.approx(judge(engine, articles, reading="packed"), abs=largest_difference + 1e-5)
+    assert max(scores, key=scores.__getitem__) == "2"
+
+
 def test_an_article_longer_than_the_context_is_one_sentence(engine: LlamaEngine) -> None:
     long = Article("9", "Long", (Paragraph("1", "work " * 9_000),))
     with pytest.raises(EngineError, match="Article 9 and the question take"):
@@ -355,3 +370,9 @@ def test_a_local_folder_gives_the_same_scores_as_the_embedded_name(
 ) -> None:
     weights = fetch_weights(str(models_home / "models" / "smollm2-135m"), models_home / "models")
     assert judge(LlamaEngine(weights), small_code().articles) == judge(engine, small_code().articles)
+
+
+def test_no_more_threads_are_used_than_cores_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= choose_threads() <= torch.get_num_threads()
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+    assert choose_threads() == 1
