@@ -26,7 +26,8 @@ from .errors import EngineError
 LAYOUT = 1  # of the file; counted up when its meaning changes
 RESIDENT_PART = 0.7  # of the GPU's free memory: the rest is for the passes and the answer
 
-Keep = Callable[[int, torch.Tensor, torch.Tensor], None]  # layer, keys, values: (kv_heads, tokens, dim)
+# Takes a layer's number, keys and values, (kv_heads, tokens, dim); the next layer overwrites them.
+Keep = Callable[[int, torch.Tensor, torch.Tensor], None]
 
 
 @dataclass(frozen=True)

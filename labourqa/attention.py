@@ -120,7 +120,7 @@ class CachedPrefixes:
             scaling,
         )
         far, far_lse = self._attend_prefixes(layer, folded, scaling)
-        output = torch.lerp(near, far, torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype))
+        output = near.lerp_(far, torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype))
         output = output.view(articles, kv_heads, group, suffix, dim).permute(0, 3, 1, 2, 4)
         return output.reshape(articles * suffix, kv_heads * group, dim)
 
@@ -129,10 +129,10 @@ class CachedPrefixes:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Attention within the suffix, and its log-sum-exp (articles, kv_heads, group * suffix)."""
         suffix = len(self._mask)
-        scores = torch.matmul(query, key.transpose(-1, -2)).float() * scaling
+        scores = torch.matmul(query, key.transpose(-1, -2)).float().mul_(scaling)
         scores += self._mask.repeat(query.shape[-2] // suffix, 1)
         lse = scores.logsumexp(-1)
-        weights = (scores - lse[..., None]).exp().to(value.dtype)
+        weights = scores.sub_(lse[..., None]).exp_().to(value.dtype)
         return torch.matmul(weights, value), lse
 
     def _attend_prefixes(

@@ -76,7 +76,7 @@ def test_kept_keys_and_values_are_those_of_the_model(
     cache = reader.open(tmp_path, Shape(30, 3, 64, torch.float32, bits))
     kept: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
     reader.engine._compute_prefixes(
-        [reader.prefixes[1]], lambda layer, key, value: kept.update({layer: (key, value)})
+        [reader.prefixes[1]], lambda layer, key, value: kept.update({layer: (key.clone(), value.clone())})
     )
     for layer, tensors in kept.items():
         for span, exact in zip(cache.layer(layer), tensors, strict=True):
