@@ -14,7 +14,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from . import __version__, pipeline
@@ -472,12 +471,11 @@ def _say_model(models: pipeline.Models) -> None:
 
 
 def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for i, heading in enumerate(rows[0]):
-        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
-    for row in rows[1:]:
-        table.add_row(*map(_printable, row))
-    stdout.print(table)
+    """The first column to the left, numbers to the right; nothing is cut off, however narrow the terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        _print("  ".join([first.ljust(widths[0]), *cells]).rstrip())
 
 
 def _print_answer(report: dict[str, Any]) -> None:

@@ -177,7 +177,7 @@ def test_ask_prints_the_answer_on_stdout_and_progress_on_stderr(prepared_home: P
     assert "[Art. 144(3)]" in done.stdout
     assert "Sources" in done.stdout
     assert "smollm2-135m" in done.stderr
-    assert "12 of 257 articles read by the model" in done.stderr
+    assert "257 of 257 articles read by the model" in done.stderr
     assert "seconds: load" in done.stderr
 
 
