@@ -20,14 +20,18 @@ import torch
 from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 
-from .attention import Span
+from .attention import Keep, Span
 from .errors import EngineError
 
 LAYOUT = 1  # of the file; counted up when its meaning changes
 RESIDENT_PART = 0.7  # of the GPU's free memory: the rest is for the passes and the answer
 
-# Takes a layer's number, keys and values, (kv_heads, tokens, dim); the next layer overwrites them.
-Keep = Callable[[int, torch.Tensor, torch.Tensor], None]
+_TYPES = {
+    "I8": torch.int8,
+    "I64": torch.int64,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+}  # of safetensors
 
 
 @dataclass(frozen=True)
@@ -254,7 +258,7 @@ def _wrap(total: int) -> int:
 
 def _header(tokens: int, shape: Shape, wanted: str) -> tuple[bytes, int]:
     """The head of a safetensors file that holds `tokens` tokens, and the bytes that follow it."""
-    types = {torch.int8: "I8", torch.float16: "F16", torch.bfloat16: "BF16"}
+    types = {dtype: name for name, dtype in _TYPES.items()}
     entries: dict[str, Any] = {"__metadata__": {"fingerprint": wanted}}
     end = 0
     names = [name for layer in range(shape.layers) for name in _names(layer, shape)]
@@ -294,11 +298,10 @@ def _map(part: Path) -> dict[str, torch.Tensor]:
         (length,) = struct.unpack("<Q", file.read(8))
         entries = json.loads(file.read(length))
     entries.pop("__metadata__")
-    types = {"I8": torch.int8, "I64": torch.int64, "F16": torch.float16, "BF16": torch.bfloat16}
     whole = torch.from_file(str(part), shared=True, size=part.stat().st_size, dtype=torch.uint8)
     data = whole[8 + length :]
     return {
-        name: data[slice(*entry["data_offsets"])].view(types[entry["dtype"]]).view(entry["shape"])
+        name: data[slice(*entry["data_offsets"])].view(_TYPES[entry["dtype"]]).view(entry["shape"])
         for name, entry in entries.items()
     }
 

@@ -45,6 +45,8 @@ class Prefixes(Protocol):
         ...
 
 
+# Takes a layer's number, keys and values, (kv_heads, tokens, dim); the next layer overwrites them.
+Keep = Callable[[int, torch.Tensor, torch.Tensor], None]
 # From a slice of the token axis to (kv_heads, tokens, dim) in the model's dtype, on its device.
 Span = Callable[[slice], torch.Tensor]
 
@@ -62,12 +64,7 @@ def supports(config: Any) -> bool:
 class PackedArticles:
     """Each of the articles, `lengths` tokens one after the other, sees itself alone."""
 
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        keep: Callable[[int, torch.Tensor, torch.Tensor], None] | None = None,
-    ) -> None:
-        """`keep` receives every layer's number, keys and values, (kv_heads, tokens, dim)."""
+    def __init__(self, lengths: Sequence[int], keep: Keep | None = None) -> None:
         self._lengths = lengths
         self._keep = keep
 

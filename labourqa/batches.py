@@ -21,3 +21,10 @@ def make_batches(lengths: Sequence[int], batch_tokens: int, *, padded: bool = Tr
             room, cost = batch_tokens, lengths[index]
         room -= cost
     return batches
+
+
+def cut_batches(count: int, batch_articles: int) -> list[list[int]]:
+    """The indices below `count`, in order, `batch_articles` at a time."""
+    return [
+        list(range(start, min(start + batch_articles, count))) for start in range(0, count, batch_articles)
+    ]

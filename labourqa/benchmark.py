@@ -28,23 +28,17 @@ from numpy.typing import NDArray
 
 from . import __version__
 from .articles import Article
-from .batches import make_batches
+from .batches import cut_batches, make_batches
 from .config import read_prompt
-from .engine import Engine, Reading
+from .engine import READINGS, Engine
 from .errors import EngineError, EvaluationError
 from .references import spell_number
 from .report import prompts_sha256
 
-# How the articles reach the model, and whether it answers in words; None: the whole code in one prompt.
-BENCH_METHODS: dict[str, tuple[Reading, bool] | None] = {
-    "whole-code": None,
-    "one-by-one": ("one-by-one", False),
-    "fixed-batches": ("fixed-batches", True),
-    "token-batches": ("token-batches", True),
-    "token-batches-logits": ("token-batches", False),
-    "packed": ("packed", False),
-    "article-cache": ("article-cache", False),
-}
+# In this order; what each one of READINGS is stands there. "whole-code" is one prompt with all articles.
+BENCH_METHODS = (
+    "whole-code", "one-by-one", "fixed-batches", "token-batches", "token-batches-logits", "packed", "article-cache",
+)  # fmt: skip
 PUBLISHED = "token-batches"
 REFERENCE = "one-by-one"
 
@@ -89,7 +83,7 @@ def compare_methods(
     question: str,
     engine: Engine,
     *,
-    methods: Collection[str] = tuple(BENCH_METHODS),
+    methods: Collection[str] = BENCH_METHODS,
     repetitions: int = 3,
     batch_tokens: int,
     batch_articles: int,
@@ -110,7 +104,7 @@ def compare_methods(
     refused: dict[str, str] = {}
     cache: dict[str, Any] | None = None
     # The reference first; the article cache last, so that its pages in memory do not count for the others.
-    for method in sorted(methods, key=lambda one: (one != REFERENCE, list(BENCH_METHODS).index(one))):
+    for method in sorted(methods, key=lambda one: (one != REFERENCE, BENCH_METHODS.index(one))):
         warm_up = articles if method == "article-cache" else articles[:WARM_UP_ARTICLES]
         show_read = _count(
             show_done, f"articles read by {method}", len(warm_up) + repetitions * len(articles)
@@ -200,8 +194,7 @@ def sweep_batches(
         show_read=lambda _: None,
     )  # fmt: skip
     lengths = [decision.tokens for decision in judgement.decisions]
-    places = list(range(len(lengths)))
-    steps = [("fixed-batches", n, [places[i : i + n] for i in places[::n]]) for n in article_sizes]
+    steps = [("fixed-batches", n, cut_batches(len(lengths), n)) for n in article_sizes]
     steps += [("token-batches", n, make_batches(lengths, n)) for n in token_sizes]
     swept = []
     for i, (method, size, batches) in enumerate(steps):
@@ -342,10 +335,9 @@ def _read(
     batch_articles: int,
     show_read: Callable[[int], None],
 ) -> _Result:
-    way = BENCH_METHODS[method]
-    if way is None:
+    if method == "whole-code":
         return _read_whole_code(articles, question, engine, show_read)
-    reading, in_words = way
+    reading, in_words = READINGS[method]
     judgement = engine.judge(
         articles,
         question,

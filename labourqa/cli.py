@@ -365,7 +365,7 @@ def _bench(
             batch_tokens=settings.batch_tokens,
             batch_articles=settings.batch_articles,
             cache_folder=settings.article_cache,
-            cache_bits=8 if settings.cache_bits == 8 else 16,
+            cache_bits=settings.cache_bits,
             reference_margins=reference,
             show_done=bars.show_done,
         )

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import platformdirs
 
@@ -48,7 +48,7 @@ class Settings:
     shortlist: int = 12  # articles that the model reads with method "shortlist"
     batch_tokens: int = 10_000  # padded tokens of one batch, as published
     batch_articles: int = 8  # articles of one batch with method "fixed-batches"
-    cache_bits: int = 16  # of a number in the article cache, 16 or 8
+    cache_bits: Literal[16, 8] = 16  # of a number in the article cache, 16 or 8
     answer_tokens: int = 400  # a written answer is at most so long
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # keep questions and answers in the database on this machine

@@ -22,6 +22,17 @@ Evidence = Literal["yes-no", "likelihood", "word"]
 #   article-cache  the question alone, after the kept keys and values of every article
 Reading = Literal["one-by-one", "fixed-batches", "token-batches", "packed", "article-cache"]
 
+# How the articles reach the model, and whether it answers in words, as published, or by its logits.
+READINGS: dict[str, tuple[Reading, bool]] = {
+    "article-cache": ("article-cache", False),
+    "shortlist": ("packed", False),
+    "packed": ("packed", False),
+    "one-by-one": ("one-by-one", False),
+    "token-batches-logits": ("token-batches", False),
+    "token-batches": ("token-batches", True),
+    "fixed-batches": ("fixed-batches", True),
+}
+
 
 @dataclass(frozen=True)
 class ModelInfo:

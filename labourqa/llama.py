@@ -20,9 +20,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
 from . import attention
-from .article_cache import ArticleCache, Keep, Shape, open_cache
+from .article_cache import ArticleCache, Shape, open_cache
 from .articles import Article
-from .batches import make_batches
+from .batches import cut_batches, make_batches
 from .config import read_prompt
 from .decoder import Decoder
 from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
@@ -51,8 +51,10 @@ class _Prompts:
     """One pair of prompt files, and the template's tokens around them."""
 
     article: str
-    question: str
     before: list[int]  # ids in front of the article's part
+    lead: list[int]  # ids of the question's part in front of the question
+    space: str  # joins the question; it belongs to its first token, as it would inside a text
+    rest: str  # of the question's part behind the question
     after: list[int]  # ids behind the question's part
 
 
@@ -149,19 +151,9 @@ class LlamaEngine:
         self._yes, self._no = (
             self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
         )
-        chat = _Prompts(
-            read_prompt("filter_article", ("number", "title", "text")),
-            read_prompt("filter_question", ("question",)),
-            self._before,
-            self._after,
-        )
+        chat = self._read_prompts("filter", self._before, self._after)
         # The likelihood reads the question as a continuation of the law: no chat around it.
-        continuation = _Prompts(
-            read_prompt("likelihood_article", ("number", "title", "text")),
-            read_prompt("likelihood_question", ("question",)),
-            self._tokenizer.encode(""),
-            [],
-        )
+        continuation = self._read_prompts("likelihood", self._tokenizer.encode(""), [])
         self._prompts: dict[Evidence, _Prompts] = {
             "yes-no": chat,
             "word": chat,
@@ -401,7 +393,7 @@ class LlamaEngine:
             read += len(spans)
             show()
 
-    def _compute_prefixes(self, prefixes: Sequence[Sequence[int]], keep: Keep) -> None:
+    def _compute_prefixes(self, prefixes: Sequence[Sequence[int]], keep: attention.Keep) -> None:
         with self._forward():
             self._packed_states(prefixes, 0, keep)
 
@@ -421,8 +413,7 @@ class LlamaEngine:
             case "one-by-one":
                 batches = [[i] for i in range(len(rows))]
             case "fixed-batches":
-                numbers = list(range(len(rows)))
-                batches = [numbers[i : i + batch_articles] for i in numbers[::batch_articles]]
+                batches = cut_batches(len(rows), batch_articles)
             case "packed":
                 batches = make_batches([len(row) for row in rows], self._pass_tokens, padded=False)
             case _:
@@ -474,7 +465,7 @@ class LlamaEngine:
         return torch.stack([states[i, len(row) - wanted : len(row)] for i, row in enumerate(rows)])
 
     def _packed_states(
-        self, rows: Sequence[Sequence[int]], wanted: int, keep: Keep | None = None
+        self, rows: Sequence[Sequence[int]], wanted: int, keep: attention.Keep | None = None
     ) -> torch.Tensor:
         """The last `wanted` final states of each row, (rows, wanted, hidden), from one pass without padding."""
         lengths = [len(row) for row in rows]
@@ -526,24 +517,23 @@ class LlamaEngine:
         """All that stands in front of the question; what it is depends on the article alone."""
         prompts = self._prompts[evidence]
         text = prompts.article.format(number=article.number, title=article.title, text=article.text)
-        lead = self._lead(prompts)[0]
-        if evidence == "likelihood":
-            lead = lead[:-1]  # its last token predicts the question's first: part of the suffix
+        # Of a likelihood's lead the last token predicts the question's first, and so is part of the suffix.
+        lead = prompts.lead[:-1] if evidence == "likelihood" else prompts.lead
         return prompts.before + self._ids(text) + lead
 
     def _suffix(self, evidence: Evidence, question: str) -> _Suffix:
         prompts = self._prompts[evidence]
-        lead, space, rest = self._lead(prompts)
-        ids = self._ids(space + question + rest)
+        ids = self._ids(prompts.space + question + prompts.rest)
         if evidence == "likelihood":
-            return _Suffix(lead[-1:] + ids[:-1], targets=ids)
+            return _Suffix(prompts.lead[-1:] + ids[:-1], targets=ids)
         return _Suffix(ids + prompts.after, targets=None)
 
-    def _lead(self, prompts: _Prompts) -> tuple[list[int], str, str]:
-        """The question's part: ids in front of the question, the space that joins it, and the text behind it."""
-        lead, rest = prompts.question.split("{question}")
-        # The space in front belongs to the question's first token, as it would inside a text.
-        return self._ids(lead.removesuffix(" ")), " " * lead.endswith(" "), rest
+    def _read_prompts(self, name: str, before: list[int], after: list[int]) -> _Prompts:
+        article = read_prompt(f"{name}_article", ("number", "title", "text"))
+        lead, rest = read_prompt(f"{name}_question", ("question",)).split("{question}")
+        return _Prompts(
+            article, before, self._ids(lead.removesuffix(" ")), " " * lead.endswith(" "), rest, after
+        )
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False)

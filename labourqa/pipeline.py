@@ -13,7 +13,7 @@ from .answer import Answer, answer_prompt, choose_kind, quote_answer, read_answe
 from .articles import Article, split_articles
 from .config import DEFAULT_EDITION, Settings
 from .document import read_document
-from .engine import Engine, Evidence, Reading
+from .engine import READINGS, Engine, Evidence
 from .errors import QuestionError
 from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
 from .remote import RemoteEngine, is_server
@@ -129,7 +129,7 @@ def prepare(
             articles,
             evidence=models.engine.evidence,
             folder=settings.article_cache,
-            bits=8 if settings.cache_bits == 8 else 16,
+            bits=settings.cache_bits,
             show_fraction=lambda fraction: progress.show_done("reading the code once", fraction),
         )
     return vectors
@@ -207,18 +207,6 @@ def choose_method(wanted: str, engine: Engine) -> str:
     if engine.can_keep:
         return "article-cache"
     return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
-
-
-# How the articles reach the model, and whether it answers in words, as published, or by its logits.
-READINGS: dict[str, tuple[Reading, bool]] = {
-    "article-cache": ("article-cache", False),
-    "shortlist": ("packed", False),
-    "packed": ("packed", False),
-    "one-by-one": ("one-by-one", False),
-    "token-batches-logits": ("token-batches", False),
-    "token-batches": ("token-batches", True),
-    "fixed-batches": ("fixed-batches", True),
-}
 
 
 @dataclass(frozen=True)

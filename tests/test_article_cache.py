@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 import torch
 
-from labourqa.article_cache import ArticleCache, Keep, Shape, fingerprint, open_cache
+from labourqa.article_cache import ArticleCache, Shape, fingerprint, open_cache
+from labourqa.attention import Keep
 from labourqa.errors import EngineError
 from labourqa.llama import LlamaEngine
 from labourqa.pipeline import Models
