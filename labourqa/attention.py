@@ -117,9 +117,14 @@ class CachedPrefixes:
             scaling,
         )
         far, far_lse = self._attend_prefixes(layer, folded, scaling)
-        output = near.lerp_(far, torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype))
-        output = output.view(articles, kv_heads, group, suffix, dim).permute(0, 3, 1, 2, 4)
-        return output.reshape(articles * suffix, kv_heads * group, dim)
+        share = torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype)
+        output = query.new_empty(articles, suffix, kv_heads, group, dim)
+        unfolded = (articles, kv_heads, group, suffix, -1)
+        torch.lerp(
+            near.view(unfolded), far.unflatten(2, (group, suffix)), share.view(unfolded),
+            out=output.permute(0, 2, 3, 1, 4),
+        )  # fmt: skip
+        return output.view(articles * suffix, kv_heads * group, dim)
 
     def _attend_suffix(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
@@ -148,7 +153,8 @@ class CachedPrefixes:
             )
             output = output.view(articles, queries, kv_heads, dim).transpose(1, 2)
             return output, lse.view(kv_heads, articles, queries).transpose(0, 1)
-        output = torch.empty_like(query)
+        # In the order in which the kernel writes.
+        output = query.new_empty(articles, queries, kv_heads, dim).transpose(1, 2)
         lse = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
         for i, span in enumerate(self._spans):
             _attend_prefix(query[i : i + 1], keys(span)[None], values(span)[None], scaling, output[i], lse[i])

@@ -112,8 +112,10 @@ class LlamaLayers:
         # The large results of all layers go to the same places: fresh memory for each cost 5% of a long pass.
         joined = states.new_empty(len(ids), self._layers[0].query_key_value.shape[0])
         gated = states.new_empty(len(ids), self._layers[0].gate_up.shape[0])
+        normed = torch.empty_like(states)
         for number, layer in enumerate(self._layers):
-            linear(self._norm_states(states, layer.attention_norm), layer.query_key_value, out=joined)
+            self._norm_states(states, layer.attention_norm, out=normed)
+            linear(normed, layer.query_key_value, out=joined)
             projected = joined.view(len(ids), -1, self.head_dim)  # (n, heads + 2 * kv_heads, head_dim)
             turned = projected[:, : -self.kv_heads]  # queries and keys
             halves = turned.roll(self.head_dim // 2, -1)
@@ -126,18 +128,23 @@ class LlamaLayers:
                 self._scaling,
             ).reshape(len(ids), -1)  # (n, heads * head_dim)
             if wanted is not None and number == len(self._layers) - 1:
-                attended, states, gated = attended[wanted], states[wanted], gated[: len(wanted)]
+                attended, states = attended[wanted], states[wanted]
+                normed, gated = normed[: len(wanted)], gated[: len(wanted)]
             states = linear(attended, layer.output).add_(states)
-            linear(self._norm_states(states, layer.mlp_norm), layer.gate_up, out=gated)
+            self._norm_states(states, layer.mlp_norm, out=normed)
+            linear(normed, layer.gate_up, out=gated)
             gate, up = gated.chunk(2, dim=-1)
             states = linear(functional.silu(gate, inplace=True).mul_(up), layer.down).add_(states)
-        return self._norm_states(states, self._norm)
+        return self._norm_states(states, self._norm, out=normed)
 
-    def _norm_states(self, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    def _norm_states(self, states: torch.Tensor, weight: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
         if states.dtype == torch.float32:
-            return functional.rms_norm(states, states.shape[-1:], weight, eps=self._epsilon)
+            # On a CPU a tenth of functional.rms_norm's time, which makes several tensors of this size.
+            length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
+            scale = length.square_().div_(states.shape[-1]).add_(self._epsilon).rsqrt_()
+            return torch.mul(states, scale, out=out).mul_(weight)
         normed = functional.rms_norm(states.float(), states.shape[-1:], eps=self._epsilon)
-        return weight * normed.to(states.dtype)  # rounded in between, as transformers does
+        return torch.mul(weight, normed.to(states.dtype), out=out)  # rounded in between, as transformers does
 
 
 def linear(states: torch.Tensor, weight: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
