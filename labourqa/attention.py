@@ -119,11 +119,8 @@ class CachedPrefixes:
         far, far_lse = self._attend_prefixes(layer, folded, scaling)
         share = torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype)
         output = query.new_empty(articles, suffix, kv_heads, group, dim)
-        unfolded = (articles, kv_heads, group, suffix, -1)
-        torch.lerp(
-            near.view(unfolded), far.unflatten(2, (group, suffix)), share.view(unfolded),
-            out=output.permute(0, 2, 3, 1, 4),
-        )  # fmt: skip
+        near, far, share = (part.view(articles, kv_heads, group, suffix, -1) for part in (near, far, share))
+        torch.lerp(near, far, share, out=output.permute(0, 2, 3, 1, 4))
         return output.view(articles * suffix, kv_heads * group, dim)
 
     def _attend_suffix(
