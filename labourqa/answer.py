@@ -1,5 +1,6 @@
 """The answer: the code's own words (quoted), the model's words about them (written), or a refusal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
 from .references import Reference
+from .verification import Statement, check_statements
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
 WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
@@ -19,6 +21,7 @@ class Answer:
     kind: Literal["quoted", "written", "refused"]
     text: str
     citations: tuple[Citation, ...] = ()
+    statements: tuple[Statement, ...] = ()  # of a written answer: its sentences, checked
     complete: bool = True  # False: the model was stopped at the limit of its answer
 
 
@@ -30,21 +33,44 @@ def choose_kind(wanted: str, model: ModelInfo) -> Literal["quoted", "written"]:
     return "written" if wanted == "written" else "quoted"
 
 
-def refuse_answer(code: str) -> Answer:
-    return Answer("refused", f"Nothing in the {code} answers this question, so there is no answer.")
+def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:
+    """One sentence that says what the code covers, by the titles of its parts."""
+    titles = [
+        re.sub(r"^PART \S+ ", "", article.part, flags=re.IGNORECASE).strip().lower() for article in articles
+    ]
+    covered = ", ".join(title for title in dict.fromkeys(titles) if title and title != "general provisions")
+    what = f"; it covers {covered}" if covered else ""
+    return Answer("refused", f"Nothing in the {code} answers this question{what}.")
 
 
-def quote_answer(articles: Sequence[Article], similarities: Mapping[str, Sequence[float]]) -> Answer:
+def refuse_language(code: str, asked: str, spoken: str) -> Answer:
+    """For a question in a language (by name) that the models cannot read."""
+    return Answer(
+        "refused",
+        f"The {code} is kept here in {spoken}, and the question seems to be in {asked}: ask it in {spoken}, or choose "
+        "a multilingual model with --model.",
+    )
+
+
+def quote_answer(
+    articles: Sequence[Article],
+    similarities: Mapping[str, Sequence[float]],
+    named: Sequence[Reference] = (),
+) -> Answer:
     """The paragraphs of the selected `articles` (best first) nearest to the question, verbatim.
 
+    Those `named` in the question stand first.
     The second paragraph of an article stands behind the best one of the next two articles: people ask about
     one thing, and the law spreads it over several places. Only ranks count, so any scale of scores will do.
     """
+    first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
     candidates: list[tuple[int, int, Article, Paragraph]] = []
     for position, article in enumerate(articles):
         nearest = zip(similarities[article.number], article.paragraphs, strict=True)
         ranked = sorted(nearest, key=lambda pair: -pair[0])
-        candidates += [(2 * rank + position, position, article, pair[1]) for rank, pair in enumerate(ranked)]
+        for rank, (_, paragraph) in enumerate(ranked):
+            is_named = (article.number, paragraph.number) in first
+            candidates.append((-1 if is_named else 2 * rank + position, position, article, paragraph))
     lines: list[str] = []
     citations: list[Citation] = []
     words = 0
@@ -64,5 +90,7 @@ def answer_prompt(question: str, articles: Sequence[Article]) -> str:
 
 
 def read_answer(text: str, articles: Sequence[Article], *, complete: bool) -> Answer:
-    """A written answer with its citations checked against the `articles` that the model was shown."""
-    return Answer("written", text.strip(), find_citations(text, articles), complete)
+    """A written answer with its citations and sentences checked against the `articles` that the model was shown."""
+    return Answer(
+        "written", text.strip(), find_citations(text, articles), check_statements(text, articles), complete
+    )

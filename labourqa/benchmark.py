@@ -101,6 +101,7 @@ def compare_methods(
     if reference_margins is not None:
         reference_margins = _choose_margins(reference_margins, articles)
     runs: dict[str, _Run] = {}
+    readers: dict[str, Callable[[], _Result]] = {}
     refused: dict[str, str] = {}
     cache: dict[str, Any] | None = None
     # The reference first; the article cache last, so that its pages in memory do not count for the others.
@@ -120,9 +121,14 @@ def compare_methods(
                 cache = _open_cache(articles, engine, cache_folder, cache_bits, show_done)
             show_read(0)
             read(warm_up)
-            runs[method] = _time(partial(read, articles), repetitions)
+            readers[method] = partial(read, articles)
+            runs[method] = _run(readers[method])
         except EngineError as error:
             refused[method] = str(error)
+    # In rounds: a machine that is slower for ten minutes is slower for all methods.
+    for _ in range(repetitions - 1):
+        for method, run in runs.items():
+            run.seconds.append(_time(readers[method])[0])
 
     own = runs[REFERENCE].result.margins if REFERENCE in runs else None
     if reference_margins is not None and (own is None or engine.info.dtype != "float32"):
@@ -130,7 +136,7 @@ def compare_methods(
     else:
         reference = own or read_margins(articles, question, engine, show_done=show_done)
         dtype = engine.info.dtype
-    published = statistics.median(runs[PUBLISHED].seconds) if PUBLISHED in runs else None
+    published = runs[PUBLISHED].seconds if PUBLISHED in runs else None
     return {
         "machine": describe_machine(),
         "model": {
@@ -180,12 +186,11 @@ def sweep_batches(
     engine: Engine,
     *,
     subset: int = 64,
-    repetitions: int = 1,
     article_sizes: Sequence[int] = SWEEP_ARTICLES,
     token_sizes: Sequence[int] = SWEEP_TOKENS,
     show_done: ShowDone,
 ) -> list[dict[str, Any]]:
-    """Seconds by batch size, the model generating its word as published, over `subset` articles of the code."""
+    """Seconds by batch size, read once, the model generating its word as published, over `subset` of the code."""
     articles = spread_articles(articles, subset)
 
     judgement = engine.judge(
@@ -204,8 +209,8 @@ def sweep_batches(
             batch_tokens=size, batch_articles=size, show_read=lambda _: None,
         )  # fmt: skip
         read(articles[:WARM_UP_ARTICLES])
-        run = _time(partial(read, articles), repetitions)
-        seconds = statistics.median(run.seconds)
+        run = _run(partial(read, articles))
+        seconds = run.seconds[0]
         swept.append(
             {
                 "reading": method,
@@ -411,16 +416,19 @@ def _open_cache(
     }
 
 
-def _time(read: Callable[[], _Result], repetitions: int) -> _Run:
-    seconds: list[float] = []
+def _run(read: Callable[[], _Result]) -> _Run:
+    """The first timed reading, with the memory that it takes."""
     with _watch_memory() as memory:
-        for _ in range(repetitions):
-            _wait_for_device()
-            started = time.perf_counter()
-            result = read()
-            _wait_for_device()
-            seconds.append(time.perf_counter() - started)
-    return _Run(seconds, result, memory)
+        seconds, result = _time(read)
+    return _Run([seconds], result, memory)
+
+
+def _time(read: Callable[[], _Result]) -> tuple[float, _Result]:
+    _wait_for_device()
+    started = time.perf_counter()
+    result = read()
+    _wait_for_device()
+    return time.perf_counter() - started, result
 
 
 @contextmanager
@@ -483,7 +491,7 @@ def _describe(
     run: _Run | None,
     refused: str | None,
     reference: Mapping[str, float],
-    published: float | None,
+    published: Sequence[float] | None,
 ) -> dict[str, Any]:
     if run is None:
         return {"method": method, "seconds": None, "refused": refused}
@@ -498,13 +506,18 @@ def _describe(
         **_describe_memory(run.memory),
         "selected": len(result.selected),
         "decisions_that_differ": len(wanted ^ result.selected),
-        "ratio_to_published": round(published / seconds, 4) if published else None,
+        "ratio_to_published": round(_ratio(published, run.seconds), 4) if published else None,
     }
     if result.margins is not None:
         described["margin_difference"] = margin_difference(reference, result.margins)
         described["rank_correlation"] = rank_correlation(reference, result.margins)
         described[f"top_{TOP}_flips"] = top_flips(reference, result.margins)
     return described
+
+
+def _ratio(others: Sequence[float], seconds: Sequence[float]) -> float:
+    """How many times as long the others took: the median of the rounds, each within itself."""
+    return statistics.median(other / own for other, own in zip(others, seconds, strict=True))
 
 
 def _describe_memory(memory: _Memory) -> dict[str, int]:

@@ -38,9 +38,10 @@ from .config import (
     Settings,
     load_settings,
 )
+from .conversation import Turn
 from .errors import LabourQAError, QuestionError, SettingsError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
-from .references import Reference, parse_reference, show_number
+from .references import parse_reference, show_number
 from .remote import is_server
 from .report import describe_run
 from .store import Edition, Store
@@ -117,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ask", parents=[asking], help="answer a question")
     command.add_argument("question", help='the question in plain words, or "-" to read it from stdin')
     command.set_defaults(run=_ask)
+
+    command = commands.add_parser("chat", parents=[asking], help="answer questions and follow-up questions")
+    command.set_defaults(run=_chat)
 
     command = commands.add_parser("ingest", parents=[model], help="read a labour code into the database")
     command.add_argument(
@@ -250,6 +254,41 @@ def _ask(settings: Settings, *, question: str, json: bool) -> None:
     else:
         _print_answer(report)
     _print_seconds(report)
+
+
+def _chat(settings: Settings, *, json: bool) -> None:
+    """One question a line, until the end of the input."""
+    before = None
+    with Store(settings.database) as store:
+        pipeline.open_edition(store)
+        with _Bars() as bars:
+            models = pipeline.load_models(settings, bars)
+        _say_model(models)
+        stderr.print("Ask, and ask on; an empty line begins a new subject, Ctrl-D ends.")
+        while True:
+            if sys.stdin.isatty():
+                stderr.print("> ", end="")
+            line = sys.stdin.readline()
+            if not line:
+                return
+            if not line.strip():
+                before = None
+                continue
+            try:
+                with _Bars(announce=False, show_text=not json) as bars:
+                    report = pipeline.ask(
+                        line, settings=settings, store=store, models=models, progress=bars, before=before
+                    )
+            except QuestionError as error:
+                stderr.print(Text(_printable(str(error))))
+                continue
+            before = Turn(report.understood, report.selection.selected)
+            document = report.to_json()
+            if json:
+                _print_json(document)
+            else:
+                _print_answer(document)
+            _print_seconds(document)
 
 
 def _ingest(settings: Settings, *, file: Path | None) -> None:
@@ -480,18 +519,20 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
 
 def _print_answer(report: dict[str, Any]) -> None:
     answer = report["answer"]
+    if report["understood"] != report["question"]:
+        _print(f"Understood as: {report['understood']}\n")
+    for reference in report["unknown"]:
+        _print(f"The {report['edition']['code']} has no {reference}.")
     _print("" if answer["kind"] == "written" else answer["text"])  # a written one was streamed
     if report["selected"]:
         titles = {article["number"]: article["title"] for article in report["articles"]}
         _print("\nSources")
         for number in report["selected"]:
             _print(f"  Art. {show_number(number)}  {titles[number]}")
-    for citation in answer["citations"]:
-        if not citation["supported"]:
-            reference = Reference(citation["article"], citation["paragraph"], citation["point"])
-            _print(f"  Not found in the sources: {reference}")
-    if answer["kind"] == "written" and not any(citation["supported"] for citation in answer["citations"]):
-        _print("  The answer cites none of them: do not rely on it.")
+    if doubted := [statement for statement in answer["statements"] if statement["doubts"]]:
+        _print("\nNot borne out by the law")
+        for statement in doubted:
+            _print(f"  {statement['text']}\n    ({'; '.join(statement['doubts'])})")
     if not answer["complete"]:
         limit = report["settings"]["answer_tokens"]
         _print(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")

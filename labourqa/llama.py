@@ -38,8 +38,8 @@ WORD_TOKENS = 3  # generated to read "yes" or "no" in the published way
 # Llama 3's template would write today's date into every prompt and change every prefix each day.
 TEMPLATE_DATE = "26 Jul 2024"
 # Tokens of one packed pass. On 2 CPU cores the layers run at 690, 750, 780, 797 and 798 tokens/s in passes of
-# 200, 400, 800, 1,600 and 3,200: the weights are read once a pass.
-CPU_PASS_TOKENS = 3_200
+# 200, 400, 800, 1,600 and 3,200: the weights are read once a pass. A larger one only leaves the processor's caches.
+CPU_PASS_TOKENS = 1_600
 CUDA_PASS_TOKENS = 16_384
 HEAD_ROWS = 512  # rows of the whole vocabulary's logits at a time: 100 MB in float32
 QUESTIONS_AT_ONCE = 8

@@ -1,7 +1,7 @@
 """The whole program in two functions: `ingest` a code, `ask` it a question."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer import Answer, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
+from .answer import (
+    Answer,
+    answer_prompt,
+    choose_kind,
+    quote_answer,
+    read_answer,
+    refuse_answer,
+    refuse_language,
+)
 from .articles import Article, split_articles
+from .citations import resolve_reference
 from .config import DEFAULT_EDITION, Settings
+from .conversation import Turn, understand
 from .document import read_document
 from .engine import READINGS, Engine, Evidence
 from .errors import QuestionError
+from .language import foreign_language
 from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
+from .references import Reference, find_mentions
 from .remote import RemoteEngine, is_server
 from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
 from .selection import Selection, fuse_scores, select_articles
@@ -157,32 +169,48 @@ def ask(
     models: Models,
     progress: Progress,
     load_seconds: float = 0.0,
+    before: Turn | None = None,
 ) -> Report:
-    """Read the current edition for `question`, select articles, answer from them alone."""
-    question = check_question(question)
+    """Read the current edition for `question`, select articles, answer from them alone.
+
+    `before` is the turn of a conversation that the question may follow up.
+    """
+    asked = check_question(question)
+    question = check_question(understand(asked, before))
     edition = open_edition(store)
     articles = store.articles(edition)
     vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
     started = time.perf_counter()
     similarities = rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
     method = choose_method(settings.method, models.engine)
-    reading = _read(question, articles, method, best_paragraphs(similarities), settings, models, progress)
+    named, unknown = resolve_mentions(question, articles)
+    similar = best_paragraphs(similarities)
+    candidates = before.selected if before and question != asked else ()
+    foreign = None if named else _foreign_language(question, articles, models.engine)
+    if foreign:
+        reading = _Reading(select_articles({}, similar, evidence=models.engine.evidence), 0, 0.0)
+    else:
+        reading = _read(question, articles, named, candidates, method, similar, settings, models, progress)
     filtered = time.perf_counter()
     by_number = {article.number: article for article in articles}
     selected = [by_number[number] for number in reading.selection.selected]
-    if not selected:
-        answering = _Answering(refuse_answer(edition.code))
+    if foreign:
+        answering = _Answering(refuse_language(edition.code, *foreign))
+    elif not selected:
+        answering = _Answering(refuse_answer(edition.code, articles))
     elif choose_kind(settings.answer, models.engine.info) == "written":
         answering = _write(question, selected, settings, models.engine, progress)
     else:
-        answering = _Answering(quote_answer(selected, similarities))
+        answering = _Answering(quote_answer(selected, similarities, named))
     answered = time.perf_counter()
 
     report = Report(
-        question=question,
+        question=asked,
+        understood=question,
         run=describe_run(edition, models.engine.info, method, settings),
         articles=articles,
         selection=reading.selection,
+        unknown=unknown,
         answer=answering.answer,
         tokens=Tokens(reading.tokens, answering.prompt_tokens, answering.generated_tokens),
         seconds=Seconds(
@@ -200,6 +228,25 @@ def ask(
     return report
 
 
+def resolve_mentions(
+    question: str, articles: Sequence[Article]
+) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
+    """The places of the code that the question names, and those it names that the code does not have.
+
+    Of Art. 144(99) the article is there and the paragraph is not.
+    """
+    named: list[Reference] = []
+    unknown: list[Reference] = []
+    for mention in find_mentions(question):
+        if resolve_reference(mention, articles).supported:
+            named.append(mention)
+            continue
+        unknown.append(mention)
+        if any(article.number == mention.article for article in articles):
+            named.append(Reference(mention.article))
+    return tuple(named), tuple(unknown)
+
+
 def choose_method(wanted: str, engine: Engine) -> str:
     """The article cache wherever it can be kept; a model too large for that on a CPU reads a shortlist."""
     if wanted != "auto":
@@ -207,6 +254,13 @@ def choose_method(wanted: str, engine: Engine) -> str:
     if engine.can_keep:
         return "article-cache"
     return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+
+
+def _foreign_language(question: str, articles: Sequence[Article], engine: Engine) -> tuple[str, str] | None:
+    """The languages of question and code, if a small model, which reads one, is to read another."""
+    if engine.evidence != "likelihood":
+        return None
+    return foreign_language(question, "\n".join(article.title for article in articles))
 
 
 @dataclass(frozen=True)
@@ -227,6 +281,8 @@ class _Answering:
 def _read(
     question: str,
     articles: tuple[Article, ...],
+    named: Sequence[Reference],
+    candidates: Collection[str],
     method: str,
     similarities: Mapping[str, float],
     settings: Settings,
@@ -237,8 +293,10 @@ def _read(
     reading, in_words = READINGS[method]
     evidence: Evidence = "word" if in_words else models.engine.evidence
     if method == "shortlist":
-        nearest = sorted(articles, key=lambda article: -similarities[article.number])
-        articles = tuple(nearest[: settings.shortlist])
+        nearest = sorted(
+            articles, key=lambda article: (article.number not in candidates, -similarities[article.number])
+        )
+        articles = tuple(nearest[: max(settings.shortlist, len(candidates))])
     read = 0
 
     def show_read(more: int) -> None:
@@ -263,6 +321,7 @@ def _read(
         evidence=evidence,
         threshold=settings.threshold,
         top=settings.top,
+        named=[reference.article for reference in named],
     )
     tokens = sum(decision.tokens for decision in judgement.decisions)
     return _Reading(selection, tokens, judgement.tokenize_seconds)

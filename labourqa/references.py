@@ -30,7 +30,7 @@ _PLACE = re.compile(
 )
 _GROUP = re.compile(r"\(([^()]+)\)")
 # "of the Law on ...", "of Regulation (EU) ...", but not "of this Code" or "of the Labour Code"
-_OTHER_LAW = re.compile(r" of (?!this |the Labour Code|the Code)(?:(?:the|that|a|an|said) )*[A-Z]")
+_OTHER_LAW = re.compile(r" of (?!this |(?:the )?(?:Labour )?Code\b)(?:(?:the|that|a|an|said) )*[A-Z]")
 _LONGEST_RANGE = 500  # "Articles 1 to 9999" is no reference to ten thousand articles
 
 _TYPED_NUMBER = rf"\d{{1,3}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}})?"
@@ -38,6 +38,23 @@ _TYPED = re.compile(
     rf"(?:(?:articles?|art|sections?|sec|статья|ст)\b\.? ?)?(?P<article>{NUMBER})(?: straipsnis)?"
     rf"(?:,? ?(?:\(|(?:paragraph|para|par)\b\.? ?)(?P<paragraph>{_TYPED_NUMBER})\)?)?"
     rf"(?:,? ?(?:\(|point\b ?)(?P<point>{_TYPED_NUMBER}|[^\W\d_])\)?)?",
+    re.IGNORECASE,
+)
+# What people write in a question, to be spelt as the law prints it.
+_RAISED_NUMBER = r"\d{1,4}(?:[\^-]\d{1,2}|[A-Z]{1,2}\b)?"
+_SIGN = re.compile(
+    rf"(?:\b(?:(?P<many>articles|arts|sections)|article|art|section|sect|sec)\b\.?|(?P<signs>§§)|§)"
+    rf"\s*(?={_RAISED_NUMBER})",
+    re.IGNORECASE,
+)
+_DEPTH = re.compile(
+    rf"(?P<place>Articles? {_RAISED_NUMBER}(?:\(\w+\))*),?\s*(?:paragraph|para|par|point|item)\b\.?"
+    r"\s*\(?(?P<number>\d{1,3})\)?",
+    re.IGNORECASE,
+)
+_LITHUANIAN = re.compile(
+    rf"(?:\bDK\s*)?\b(?P<article>{_RAISED_NUMBER})\s*(?:str\.|straipsn\w+)"
+    r"(?:\s*(?P<paragraph>\d{1,3})\s*(?:d\.|dal\w+))?(?:\s*(?P<point>\d{1,3})\s*(?:p\.|punkt\w+))?",
     re.IGNORECASE,
 )
 
@@ -75,6 +92,21 @@ def find_references(text: str) -> tuple[Reference, ...]:
                     for point in _expand(levels[1]):
                         found[Reference(one, paragraph, point)] = None
     return tuple(found)
+
+
+def find_mentions(question: str) -> tuple[Reference, ...]:
+    """The places that a question names, however people write them: "art. 57(1)", "§ 72-1", "DK 117 str. 3 d."."""
+    text = _LITHUANIAN.sub(_spell_lithuanian, _spell_numbers(question))
+    text = _SIGN.sub(lambda match: "Articles " if match["many"] or match["signs"] else "Article ", text)
+    text = re.sub(r"(Articles? \d{1,4})-(?=\d{1,2}\b)", r"\1^", text)
+    for _ in ("paragraph", "point"):
+        text = _DEPTH.sub(r"\g<place>(\g<number>)", text)
+    return find_references(text)
+
+
+def _spell_lithuanian(match: re.Match[str]) -> str:
+    groups = "".join(f"({match[part]})" for part in ("paragraph", "point") if match[part])
+    return f"Article {match['article']}{groups}"
 
 
 def _expand(numbers: str) -> list[str]:

@@ -15,6 +15,7 @@ from .answer import Answer
 from .articles import Article
 from .config import PROMPTS, Settings
 from .engine import ModelInfo
+from .references import Reference
 from .selection import Selection
 from .store import Edition
 
@@ -53,10 +54,12 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Report:
-    question: str
+    question: str  # as asked
+    understood: str  # with the question before it, if it follows one up
     run: Mapping[str, Any]  # as of describe_run
     articles: Sequence[Article]
     selection: Selection
+    unknown: Sequence[Reference]  # places that the question names and the code does not have
     answer: Answer
     tokens: Tokens
     seconds: Seconds
@@ -66,6 +69,7 @@ class Report:
         """The document of `ask --json`, of each line of `eval --out` and of the log."""
         return {
             "question": self.question,
+            "understood": self.understood,
             **self.run,
             "threshold": self.selection.threshold,
             "articles": [
@@ -79,6 +83,7 @@ class Report:
             ],
             "read": self.selection.read,
             "selected": list(self.selection.selected),
+            "unknown": [str(reference) for reference in self.unknown],
             "answer": {
                 "kind": self.answer.kind,
                 "text": self.answer.text,
@@ -86,6 +91,14 @@ class Report:
                 "citations": [
                     {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
                     for citation in self.answer.citations
+                ],
+                "statements": [
+                    {
+                        "text": statement.text,
+                        "references": [asdict(reference) for reference in statement.references],
+                        "doubts": list(statement.doubts),
+                    }
+                    for statement in self.answer.statements
                 ],
             },
             "tokens": {

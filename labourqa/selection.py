@@ -1,6 +1,6 @@
 """Scores -> the articles that the answer may rest on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .engine import Evidence
@@ -17,7 +17,7 @@ LIKELIHOOD_TOP = 8
 @dataclass(frozen=True)
 class Selection:
     scores: Mapping[str, float]  # of every article by number, in the code's order
-    selected: tuple[str, ...]  # numbers, best first
+    selected: tuple[str, ...]  # numbers, best first, behind those that the question names
     read: int  # articles that the model read
     threshold: float
 
@@ -38,8 +38,11 @@ def select_articles(
     evidence: Evidence,
     threshold: float | None = None,
     top: int | None = None,
+    named: Sequence[str] = (),
 ) -> Selection:
-    """Select among the articles that the model read; the others rank behind them, by similarity.
+    """Select those `named` in the question, and among the articles that the model read; `top` counts these alone.
+
+    Articles that it did not read rank behind them, by similarity.
 
     Without a `threshold`: a margin of at least 0 (yes-no), a word that is not "no" (word), or near the best
     one (likelihood).
@@ -54,8 +57,8 @@ def select_articles(
     if top is None and evidence == "likelihood":
         top = LIKELIHOOD_TOP
     order = sorted(read_scores, key=lambda number: -read_scores[number])
-    selected = [number for number in order if read_scores[number] >= threshold]
-    return Selection(scores, tuple(selected[:top]), len(read_scores), threshold)
+    selected = [number for number in order if read_scores[number] >= threshold][:top]
+    return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold)
 
 
 def _default_threshold(read_scores: Mapping[str, float], evidence: Evidence) -> float:

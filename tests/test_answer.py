@@ -54,8 +54,8 @@ def test_the_prompt_holds_the_selected_articles_before_the_question() -> None:
     assert prompt.index("Study leave lasts") < prompt.index("What about {articles}?")
 
 
-def test_a_refusal_names_the_code_and_cites_nothing() -> None:
-    answer = refuse_answer("Labour Code of Nowhere")
+def test_a_refusal_says_what_the_code_covers_and_cites_nothing() -> None:
+    answer = refuse_answer("Labour Code of Nowhere", ARTICLES)
     assert answer.kind == "refused"
-    assert "Labour Code of Nowhere" in answer.text
+    assert answer.text == "Nothing in the Labour Code of Nowhere answers this question; it covers leave."
     assert answer.citations == ()

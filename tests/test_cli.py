@@ -44,7 +44,18 @@ def test_help_lists_every_command_and_the_readme_explains_each(
         main(["--help"])
     shown = capsys.readouterr().out
     readme = (ROOT / "README.md").read_text()
-    for command in ("ask", "ingest", "show", "search", "eval", "bench", "models", "history", "doctor"):
+    for command in (
+        "ask",
+        "chat",
+        "ingest",
+        "show",
+        "search",
+        "eval",
+        "bench",
+        "models",
+        "history",
+        "doctor",
+    ):
         assert f"\n    {command} " in shown
         assert f"`labourqa {command}" in readme
 
@@ -188,6 +199,18 @@ def test_ask_json_prints_one_document(prepared_home: Path) -> None:
     assert len(document["selected"]) <= 2
     assert document["seconds"]["load"] > 0
     assert document["peak_memory_bytes"] < 4e9
+
+
+@pytest.mark.model
+def test_chat_understands_a_follow_up_and_goes_on_after_a_mistake(prepared_home: Path) -> None:
+    questions = "How is night work paid?\n???\nand on a public holiday?\n\nand if I am ill?\n"
+    done = labourqa("chat", "--method", "shortlist", "--shortlist", "2", home=prepared_home, stdin=questions)
+    assert done.returncode == 0
+    assert done.stdout.count("Sources") + done.stdout.count("Nothing in the") == 3
+    assert "Understood as: How is night work paid? and on a public holiday?" in done.stdout
+    assert "[Art. 144(2)]" in done.stdout
+    assert done.stdout.count("Understood as") == 1  # the empty line began a new subject
+    assert "The question is empty" in done.stderr
 
 
 @pytest.mark.model

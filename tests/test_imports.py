@@ -10,8 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "ranking", "batches", "engine",
-    "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "citations", "answer",
-    "report", "pipeline", "metrics", "evaluation", "benchmark", "chart", "cli", "__main__",
+    "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "language",
+    "conversation", "citations", "verification", "answer", "report", "pipeline", "metrics", "evaluation", "benchmark",
+    "chart", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
@@ -27,6 +28,8 @@ OWNERS = {
     "huggingface_hub": {"weights"},
     "urllib": {"remote"},
     "rich": {"cli"},
+    "py3langid": {"language"},
+    "snowballstemmer": {"verification"},
     "argparse": {"cli"},
     "platformdirs": {"config"},
 }  # fmt: skip  # weights, pipeline, benchmark and cli import torch inside the functions that need it

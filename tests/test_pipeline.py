@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from labourqa.articles import Code
 from labourqa.config import REFERENCE_CASES, Settings
 from labourqa.errors import QuestionError
 from labourqa.evaluation import Case, read_cases
-from labourqa.pipeline import Models, Silent, ask, check_question
+from labourqa.pipeline import Models, Silent, ask, check_question, resolve_mentions
+from labourqa.references import Reference
 from labourqa.report import Report
 from labourqa.store import Store
 
@@ -124,11 +126,47 @@ def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, m
     assert document["read"] == 257
     assert document["method"] == "article-cache"
     assert 0 < len(document["selected"]) <= 3
-    assert set(document["answer"]) == {"kind", "text", "complete", "citations"}
+    assert set(document["answer"]) == {"kind", "text", "complete", "citations", "statements"}
     assert set(document["answer"]["citations"][0]) == {"article", "paragraph", "point", "quote", "supported"}
     assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
     scores = [a["score"] for a in document["articles"] if a["selected"]]
     assert min(scores) >= document["threshold"]
+
+
+@model
+def test_an_article_that_the_question_names_is_selected_and_quoted_first(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    few: dict[str, object] = {"method": "shortlist", "shortlist": 2}
+    report = ask_embedded("What do art. 144(4) and § 72-1 say?", prepared_home, home_store, models, **few)
+    assert report.selection.selected[:2] == ("144", "72^1")
+    assert str(report.answer.citations[0].reference) == "Art. 144(4)"
+    assert report.unknown == ()
+
+
+@model
+def test_an_article_that_does_not_exist_is_said_not_to(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    few: dict[str, object] = {"method": "shortlist", "shortlist": 1}
+    report = ask_embedded("What does Article 999 say?", prepared_home, home_store, models, **few)
+    assert report.to_json()["unknown"] == ["Art. 999"]
+    assert "999" not in report.selection.selected
+
+
+@model
+def test_a_question_in_another_language_is_answered_with_one_sentence(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    report = ask_embedded("Kiek dienų trunka kasmetinės atostogos?", prepared_home, home_store, models)
+    assert report.answer.kind == "refused"
+    assert "is kept here in English, and the question seems to be in Lithuanian" in report.answer.text
+    assert report.selection.read == 0
+
+
+def test_of_a_paragraph_that_does_not_exist_the_article_is_named(code: Code) -> None:
+    named, unknown = resolve_mentions("Is article 144(99) or article 57(1) meant?", code.articles)
+    assert (named, unknown) == ((Reference("144"), Reference("57", "1")), (Reference("144", "99"),))
 
 
 @model

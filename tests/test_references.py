@@ -1,7 +1,7 @@
 import pytest
 
 from labourqa.errors import UnknownArticleError
-from labourqa.references import Reference, find_references, parse_reference, show_number
+from labourqa.references import Reference, find_mentions, find_references, parse_reference, show_number
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,32 @@ def test_references_in_a_text_are_found(text: str, references: list[str]) -> Non
 )
 def test_what_a_person_types_is_read(text: str, reference: Reference) -> None:
     assert parse_reference(text) == reference
+
+
+@pytest.mark.parametrize(
+    ("question", "references"),
+    [
+        ("What does Article 144 say?", ["144"]),
+        ("does art. 57(1) apply to me", ["57(1)"]),
+        ("ART 57 (1)(2)", ["57(1)(2)"]),
+        ("What is § 72-1 about?", ["72^1"]),
+        ("§§ 30, 31", ["30", "31"]),
+        ("is article 72¹ for temps?", ["72^1"]),
+        ("DK 117 str. 3 d.", ["117(3)"]),
+        ("DK 57 straipsnio 1 dalies 2 punktas", ["57(1)(2)"]),
+        ("explain articles 57 and 58 please", ["57", "58"]),
+        ("article 144 paragraph 4 point 2", ["144(4)(2)"]),
+        ("paragraph 2 of article 139", ["139(2)"]),
+        ("Section 60 of the Labour Code", ["60"]),
+        ("Article 57 of Labour Code", ["57"]),
+        ("Section 5 of the Employment Rights Act 1996", []),
+        ("I have 57 days and an articled clerk of 30", []),
+        ("the 3-4 sections of my contract", []),
+        ("How long is annual leave?", []),
+    ],
+)
+def test_places_named_in_a_question_are_found(question: str, references: list[str]) -> None:
+    assert find_mentions(question) == tuple(map(parse_reference, references))
 
 
 @pytest.mark.parametrize("text", ["", "hello", "57(1)(2)(3)", "57 1", "99999", "9" * 1_000_000])
