@@ -9,10 +9,13 @@ from .articles import Article, Paragraph
 from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
+from .ranking import Similarity
 from .references import Reference
 from .verification import Statement, check_statements
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
+LONG_WORDS = 40  # of a longer paragraph with points, those are quoted that answer the question ...
+POINT_MARGIN = 0.1  # ... as well as the best one, within this much of cosine similarity
 WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
 
 
@@ -54,34 +57,58 @@ def refuse_language(code: str, asked: str, spoken: str) -> Answer:
 
 def quote_answer(
     articles: Sequence[Article],
-    similarities: Mapping[str, Sequence[float]],
+    similarities: Mapping[str, Sequence[Similarity]],
     named: Sequence[Reference] = (),
 ) -> Answer:
     """The paragraphs of the selected `articles` (best first) nearest to the question, verbatim.
 
-    Those `named` in the question stand first.
+    Of a long paragraph with points, its lead and the points that answer. Those `named` in the question stand first.
     The second paragraph of an article stands behind the best one of the next two articles: people ask about
     one thing, and the law spreads it over several places. Only ranks count, so any scale of scores will do.
     """
     first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
-    candidates: list[tuple[int, int, Article, Paragraph]] = []
+    candidates: list[tuple[int, int, Article, Paragraph, Similarity]] = []
     for position, article in enumerate(articles):
-        nearest = zip(similarities[article.number], article.paragraphs, strict=True)
-        ranked = sorted(nearest, key=lambda pair: -pair[0])
-        for rank, (_, paragraph) in enumerate(ranked):
+        pairs = zip(similarities[article.number], article.paragraphs, strict=True)
+        ranked = sorted(pairs, key=lambda pair: -pair[0].best)
+        for rank, (similarity, paragraph) in enumerate(ranked):
             is_named = (article.number, paragraph.number) in first
-            candidates.append((-1 if is_named else 2 * rank + position, position, article, paragraph))
-    lines: list[str] = []
+            place = -1 if is_named else 2 * rank + position
+            candidates.append((place, position, article, paragraph, similarity))
+    passages: list[str] = []
     citations: list[Citation] = []
     words = 0
-    for _, _, article, paragraph in sorted(candidates, key=lambda candidate: candidate[:2]):
-        words += len(paragraph.text.split())
-        if lines and words > QUOTED_WORDS:
+    for _, _, article, paragraph, similarity in sorted(candidates, key=lambda candidate: candidate[:2]):
+        quoted = _quote_paragraph(article, paragraph, similarity)
+        words += sum(len(citation.quote.split()) for citation in quoted)
+        if passages and words > QUOTED_WORDS:
             break
-        reference = Reference(article.number, paragraph.number)
-        lines.append(f"{paragraph.text} [{reference}]")
-        citations.append(Citation(reference, paragraph.text, supported=True))
-    return Answer("quoted", "\n\n".join(lines), tuple(citations))
+        lead = [] if quoted[0].reference.point == "" else [paragraph.lead]
+        passages.append(
+            "\n".join([*lead, *(f"{_number(one)}{one.quote} [{one.reference}]" for one in quoted)])
+        )
+        citations += quoted
+    return Answer("quoted", "\n\n".join(passages), tuple(citations))
+
+
+def _quote_paragraph(article: Article, paragraph: Paragraph, similarity: Similarity) -> list[Citation]:
+    """The paragraph, or those of its points that answer the question."""
+    points = [
+        point
+        for point, value in zip(paragraph.points, similarity.points, strict=True)
+        if value >= similarity.best - POINT_MARGIN
+    ]
+    is_long = len(paragraph.text.split()) > LONG_WORDS
+    if is_long and similarity.best > similarity.whole and len(points) < len(paragraph.points):
+        return [
+            Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
+            for point in points
+        ]
+    return [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
+
+
+def _number(citation: Citation) -> str:
+    return f"{citation.reference.point}) " if citation.reference.point else ""
 
 
 def answer_prompt(question: str, articles: Sequence[Article]) -> str:

@@ -1,6 +1,6 @@
 """References in an answer: found by code, resolved to the paragraph, checked against the selected articles."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from .articles import Article
@@ -18,6 +18,15 @@ class Citation:
 def find_citations(text: str, articles: Sequence[Article]) -> tuple[Citation, ...]:
     """Every different reference in `text`, in order, resolved against the selected `articles`."""
     return tuple(resolve_reference(reference, articles) for reference in find_references(text))
+
+
+def related_places(
+    citations: Sequence[Citation], articles: Sequence[Article], selected: Collection[str]
+) -> tuple[Citation, ...]:
+    """The places in other than the `selected` articles that the cited words refer to, in order."""
+    references = [reference for citation in citations for reference in find_references(citation.quote)]
+    resolved = [resolve_reference(reference, articles) for reference in dict.fromkeys(references)]
+    return tuple(one for one in resolved if one.supported and one.reference.article not in selected)
 
 
 def resolve_reference(reference: Reference, articles: Sequence[Article]) -> Citation:

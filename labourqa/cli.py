@@ -41,7 +41,7 @@ from .config import (
 from .conversation import Turn
 from .errors import LabourQAError, QuestionError, SettingsError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
-from .references import parse_reference, show_number
+from .references import Reference, parse_reference, show_number
 from .remote import is_server
 from .report import describe_run
 from .store import Edition, Store
@@ -524,11 +524,16 @@ def _print_answer(report: dict[str, Any]) -> None:
     for reference in report["unknown"]:
         _print(f"The {report['edition']['code']} has no {reference}.")
     _print("" if answer["kind"] == "written" else answer["text"])  # a written one was streamed
+    titles = {article["number"]: article["title"] for article in report["articles"]}
     if report["selected"]:
-        titles = {article["number"]: article["title"] for article in report["articles"]}
         _print("\nSources")
         for number in report["selected"]:
             _print(f"  Art. {show_number(number)}  {titles[number]}")
+    if report["related"]:
+        _print("\nReferred to there")
+        for place in report["related"]:
+            reference = Reference(place["article"], place["paragraph"], place["point"])
+            _print(f"  {reference}  {titles[place['article']]}")
     if doubted := [statement for statement in answer["statements"] if statement["doubts"]]:
         _print("\nNot borne out by the law")
         for statement in doubted:

@@ -3,19 +3,22 @@
 import re
 from dataclasses import dataclass
 
-# What people begin a question with when it leans on the one before.
+# What people begin a question with when it leans on the one before ...
 _OPENING = re.compile(
-    r"(?:and|but|or|so|then|also|what about|how about|what if|and if|even if|only if|if so|in that case|otherwise|"
-    r"same|the same|which of|why|why not|really|are you sure|since when|until when|by when|how so|"
-    r"(?:does|do|is|are|can|may|must|will|would|has|have|was|were) (?:it|that|this|they|those|these|he|she|them))\b",
+    r"(?:and|but|or|then|also|what about|how about|even if|only if|if so|in that case|otherwise|the same for|why not|"
+    r"are you sure|since when|until when|how so|(?:is|are) (?:it|this|that|they) the same)\b",
     re.IGNORECASE,
 )
-# A word that stands for something said before, and nothing in the sentence that it could stand for.
-_PRONOUN = re.compile(
-    r"\b(?:it|that|this|they|them|their|those|these|there|one|same|such)\b(?! (?:is|are|was|were) (?:a|an|the)\b)",
+# ... what only a short question that leans begins with ...
+_SHORT_OPENING = re.compile(r"(?:what if|so|why|by when)\b", re.IGNORECASE)
+# ... and words that stand for something said before; "they" is the employer in questions of any kind.
+_PRONOUN = re.compile(r"\b(?:it|this|those|these)\b|\bthat\W*$", re.IGNORECASE)
+_EXPLETIVE = re.compile(
+    r"\b(?:is|was|would) it (?:be )?(?:ok|okay|possible|legal|illegal|lawful|allowed|true|right|fair|normal|necessary|"
+    r"an?|open|permissible|permitted|enough)\b|\bthis (?:law|code)\b",
     re.IGNORECASE,
 )
-FEW_WORDS = 8  # a question with a pronoun is a follow-up up to this length; a longer one explains itself
+FEW_WORDS = 8  # a longer question explains its pronouns itself
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ def understand(question: str, before: Turn | None) -> str:
 
 def leans(question: str) -> bool:
     """Whether a question cannot be understood by itself, as far as its form shows."""
-    words = question.split()
-    return bool(
-        _OPENING.match(question.lstrip("¿ \"'")) or (len(words) <= FEW_WORDS and _PRONOUN.search(question))
-    )
+    question = question.lstrip("¿ \"'")
+    if _OPENING.match(question):
+        return True
+    if len(question.split()) > FEW_WORDS:
+        return False
+    return bool(_SHORT_OPENING.match(question) or _PRONOUN.search(_EXPLETIVE.sub("", question)))

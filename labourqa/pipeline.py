@@ -19,14 +19,14 @@ from .answer import (
     refuse_language,
 )
 from .articles import Article, split_articles
-from .citations import resolve_reference
+from .citations import related_places, resolve_reference
 from .config import DEFAULT_EDITION, Settings
 from .conversation import Turn, understand
 from .document import read_document
 from .engine import READINGS, Engine, Evidence
 from .errors import QuestionError
 from .language import foreign_language
-from .ranking import best_paragraphs, embedding_texts, rank_paragraphs
+from .ranking import TEXTS, best_paragraphs, embedding_texts, rank_paragraphs
 from .references import Reference, find_mentions
 from .remote import RemoteEngine, is_server
 from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
@@ -122,20 +122,21 @@ def prepare(
 ) -> NDArray[np.float32]:
     """Count tokens, embed paragraphs and fill the article cache: once for each edition, model and encoder.
 
-    Returns the embeddings of the edition's paragraphs, (paragraphs, dimensions), in order.
+    Returns the embeddings of the edition's paragraphs and points, (texts, dimensions), in order.
     """
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
+    texts = f"{encoder.name} {TEXTS}"
     if not store.token_counts(edition, tokenizer):
         counts = models.engine.count_tokens([article.print() for article in articles])
         numbers = [article.number for article in articles]
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
-    vectors = store.embeddings(edition, encoder.name)
+    vectors = store.embeddings(edition, texts)
     if vectors is None:
         vectors = encoder.encode(
             embedding_texts(articles),
             show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
         )
-        store.save_embeddings(edition, encoder.name, vectors)
+        store.save_embeddings(edition, texts, vectors)
     if choose_method(settings.method, models.engine) == "article-cache":
         models.engine.keep_articles(
             articles,
@@ -212,6 +213,7 @@ def ask(
         selection=reading.selection,
         unknown=unknown,
         answer=answering.answer,
+        related=related_places(answering.answer.citations, articles, reading.selection.selected),
         tokens=Tokens(reading.tokens, answering.prompt_tokens, answering.generated_tokens),
         seconds=Seconds(
             load=load_seconds,

@@ -1,29 +1,58 @@
 """Cheap scores from sentence embeddings: what the model reads first, and what its scores are fused with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .articles import Article
 
+TEXTS = "points"  # how texts are made of an article; another name, and what was stored is made anew
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Cosine similarity to the question of a paragraph as a whole, and of each of its points."""
+
+    whole: float
+    points: tuple[float, ...] = ()
+
+    @property
+    def best(self) -> float:
+        return max((self.whole, *self.points))
+
 
 def embedding_texts(articles: Sequence[Article]) -> list[str]:
-    """What the encoder sees of each paragraph: the article's title says what a lone paragraph is about."""
-    return [f"{article.title}. {paragraph.text}" for article in articles for paragraph in article.paragraphs]
+    """What the encoder sees: each paragraph, and behind it each of its points with what leads to it.
+
+    The article's title says what a lone paragraph is about.
+    """
+    return [
+        f"{article.title}. {text}"
+        for article in articles
+        for paragraph in article.paragraphs
+        for text in (paragraph.text, *(f"{paragraph.lead} {point.text}" for point in paragraph.points))
+    ]
 
 
 def rank_paragraphs(
     articles: Sequence[Article], vectors: NDArray[np.float32], question: NDArray[np.float32]
-) -> dict[str, list[float]]:
-    """Cosine similarity to the question of each paragraph, in order, by article number.
+) -> dict[str, list[Similarity]]:
+    """The similarity of each paragraph, in order, by article number.
 
-    `vectors` is (paragraphs, dimensions) as of `embedding_texts`, `question` is (dimensions,), all of length 1.
+    `vectors` is (texts, dimensions) as of `embedding_texts`, `question` is (dimensions,), all of length 1.
     """
     similarities = iter((vectors @ question).tolist())
-    return {article.number: [next(similarities) for _ in article.paragraphs] for article in articles}
+    return {
+        article.number: [
+            Similarity(next(similarities), tuple(next(similarities) for _ in paragraph.points))
+            for paragraph in article.paragraphs
+        ]
+        for article in articles
+    }
 
 
-def best_paragraphs(similarities: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """An article is as similar to the question as its best paragraph is (0 without one)."""
-    return {number: max(values, default=0.0) for number, values in similarities.items()}
+def best_paragraphs(similarities: Mapping[str, Sequence[Similarity]]) -> dict[str, float]:
+    """An article is as similar to the question as its best paragraph or point is (0 without one)."""
+    return {number: max((one.best for one in some), default=0.0) for number, some in similarities.items()}

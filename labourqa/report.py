@@ -13,6 +13,7 @@ from typing import Any
 from . import __version__
 from .answer import Answer
 from .articles import Article
+from .citations import Citation
 from .config import PROMPTS, Settings
 from .engine import ModelInfo
 from .references import Reference
@@ -61,6 +62,7 @@ class Report:
     selection: Selection
     unknown: Sequence[Reference]  # places that the question names and the code does not have
     answer: Answer
+    related: Sequence[Citation]  # one step away: what the cited words refer to in articles not selected
     tokens: Tokens
     seconds: Seconds
     peak_memory_bytes: int
@@ -88,10 +90,7 @@ class Report:
                 "kind": self.answer.kind,
                 "text": self.answer.text,
                 "complete": self.answer.complete,
-                "citations": [
-                    {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
-                    for citation in self.answer.citations
-                ],
+                "citations": [_describe_citation(citation) for citation in self.answer.citations],
                 "statements": [
                     {
                         "text": statement.text,
@@ -101,6 +100,7 @@ class Report:
                     for statement in self.answer.statements
                 ],
             },
+            "related": [_describe_citation(citation) for citation in self.related],
             "tokens": {
                 **asdict(self.tokens),
                 "with_cache": self.tokens.with_cache,
@@ -142,6 +142,10 @@ def describe_run(edition: Edition, model: ModelInfo, method: str, settings: Sett
         "version": __version__,
         "prompts_sha256": prompts_sha256(),
     }
+
+
+def _describe_citation(citation: Citation) -> dict[str, Any]:
+    return {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
 
 
 def ranked_numbers(report: Mapping[str, Any]) -> list[str]:

@@ -207,31 +207,39 @@ class Store:
                 )
 
     def embeddings(self, edition: Edition, encoder: str) -> NDArray[np.float32] | None:
-        """One row a paragraph, (paragraphs, dimensions), in order; None if `encoder` has not run yet."""
+        """(texts, dimensions), a row for each paragraph and behind it one for each of its points, in order.
+
+        None if `encoder` has not run yet.
+        """
         with self._errors():
             rows = self._rows(
-                "SELECT vector FROM paragraphs JOIN articles ON articles.id = paragraphs.article "
-                "LEFT JOIN embeddings ON paragraph = paragraphs.id AND encoder = ? "
+                "SELECT vector, (SELECT 1 + count(*) FROM points WHERE paragraph = paragraphs.id) AS texts "
+                "FROM paragraphs JOIN articles ON articles.id = paragraphs.article "
+                "LEFT JOIN embeddings ON embeddings.paragraph = paragraphs.id AND encoder = ? "
                 "WHERE edition = ? AND preliminary = 0 ORDER BY articles.id, paragraphs.id",
                 [encoder, edition.id],
             )
-        vectors = [row["vector"] for row in rows]
-        if not vectors or None in vectors:
+        if not rows or any(row["vector"] is None for row in rows):
             return None
-        return np.stack([np.frombuffer(vector, dtype="<f4") for vector in vectors])
+        return np.concatenate(
+            [np.frombuffer(row["vector"], dtype="<f4").reshape(row["texts"], -1) for row in rows]
+        )
 
     def save_embeddings(self, edition: Edition, encoder: str, vectors: NDArray[np.float32]) -> None:
-        """`vectors` has one row for every paragraph of the edition's articles, in order."""
+        """`vectors` as `embeddings` returns them."""
         with self._errors(), self._db.atomic():
             rows = self._rows(
-                "SELECT paragraphs.id FROM paragraphs JOIN articles ON articles.id = paragraphs.article "
+                "SELECT paragraphs.id, (SELECT 1 + count(*) FROM points WHERE paragraph = paragraphs.id) AS texts "
+                "FROM paragraphs JOIN articles ON articles.id = paragraphs.article "
                 "WHERE edition = ? AND preliminary = 0 ORDER BY articles.id, paragraphs.id",
                 [edition.id],
             )
-            for row, vector in zip(rows, vectors, strict=True):
+            ends = np.cumsum([row["texts"] for row in rows])
+            for row, some in zip(rows, np.split(vectors.astype("<f4"), ends[:-1]), strict=True):
+                if len(some) != row["texts"]:
+                    raise ValueError(f"{len(vectors)} vectors for {ends[-1]} texts")
                 self._db.execute(
-                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)",
-                    [row["id"], encoder, vector.astype("<f4").tobytes()],
+                    "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", [row["id"], encoder, some.tobytes()]
                 )
 
     # The log of answers, on this machine only

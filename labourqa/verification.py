@@ -26,21 +26,27 @@ _CITED = re.compile(
 _BRACKETED = re.compile(r"(?:[\[(]Art(?:icle)?s?\b(?:[^\[\]()]|\([^()]*\))*[\])][.;,]?\s*)+")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?")
 
 _UNITS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17,
-    "eighteen": 18, "nineteen": 19,
+    "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0,
+    "nine": 9.0, "first": 1.0, "second": 2.0, "third": 3.0, "fourth": 4.0, "fifth": 5.0, "sixth": 6.0,
+    "seventh": 7.0, "eighth": 8.0, "ninth": 9.0,
+}  # fmt: skip
+_SINGLE = _UNITS | {
+    "ten": 10.0, "eleven": 11.0, "twelve": 12.0, "thirteen": 13.0, "fourteen": 14.0, "fifteen": 15.0,
+    "sixteen": 16.0, "seventeen": 17.0, "eighteen": 18.0, "nineteen": 19.0, "tenth": 10.0, "twelfth": 12.0,
+    "fourteenth": 14.0, "fifteenth": 15.0, "twentieth": 20.0, "half": 0.5, "twice": 2.0, "double": 2.0, "triple": 3.0,
 }  # fmt: skip
 _TENS = {
-    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+    "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "sixty": 60.0, "seventy": 70.0, "eighty": 80.0,
+    "ninety": 90.0,
 }  # fmt: skip
-_ORDINALS = {
-    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9,
-    "tenth": 10, "twelfth": 12, "fourteenth": 14, "fifteenth": 15, "twentieth": 20,
-}  # fmt: skip
-_MULTIPLES = {"twice": 2.0, "double": 2.0, "thrice": 3.0, "triple": 3.0, "half": 0.5}
+_VALUES = _SINGLE | _TENS
+_WORDED = re.compile(
+    rf"\b(?:(?P<tens>{'|'.join(_TENS)})(?: (?P<unit>{'|'.join(_UNITS)}))?|(?P<single>{'|'.join(_SINGLE)}))"
+    r"(?P<hundred> hundred)?(?P<half> and a half)?\b"
+)
 _NEGATIONS = {
     "no", "not", "never", "none", "nor", "neither", "cannot", "nobody", "nothing", "prohibited", "prohibits",
     "prohibit", "prohibition", "forbidden", "forbids", "forbid", "banned", "ban", "unlawful", "illegal",
@@ -115,52 +121,36 @@ def _compare(sentence: str, sources: Sequence[str], titles: Sequence[str], place
     if strange := sorted(read_values(sentence) - read_values(source)):
         numbers = ", ".join(f"{value:g}" for value in strange)
         doubts.append(f"{place} does not have the number {numbers}")
-    nearest = max(_clauses(source), key=lambda clause: len(_terms(clause) & _terms(sentence)))
+    terms = _terms(sentence)
+    # The clause with most of the sentence's terms, and of those the one with the fewest others.
+    shared = {
+        clause: (len(own & terms), -len(own)) for clause in _clauses(source) for own in [_terms(clause)]
+    }
+    nearest = max(shared, key=lambda clause: shared[clause])
     if _denies(sentence) and not _denies(source):
         doubts.append(f"it denies or forbids something, and {place} does not")
     elif _denies(nearest) and not _denies(sentence):
         doubts.append(f"{place} denies or forbids something here, and it does not")
-    terms = _terms(sentence)
     if terms and len(terms & _terms("\n".join([source, *titles]))) < TERMS_SHARED * len(terms):
         doubts.append(f"{place} is about something else")
     return doubts
 
 
 def read_values(text: str) -> set[float]:
-    """The numbers of a text, in digits or English words: "one and a half", "twenty-eight", "14th", "50 %".
+    """The numbers of a text, in digits or English words: "one and a half", "twenty-eight", "14th", "1,500".
 
-    A bare "one" is a pronoun more often than a number, and is left out.
+    A bare "one", "first" or "second" orders or points more often than it counts, and is left out.
     """
     text = text.lower().replace("-", " ")
-    values = {float(match.replace(",", "")) for match in _NUMBER.findall(re.sub(r"(?<=\d),(?=\d{3}\b)", "", text))
-              if match.count(".") < 2}  # fmt: skip
-    words = re.findall(r"[a-z]+", text)
-    i = 0
-    while i < len(words):
-        word = words[i]
-        following = words[i + 1] if i + 1 < len(words) else ""
-        value: float | None = None
-        if word in _TENS:
-            value = _TENS[word]
-            unit = _UNITS.get(following, _ORDINALS.get(following, 0))
-            if 0 < unit < 10:
-                value += unit
-                i += 1
-        elif word in _UNITS:
-            value = _UNITS[word]
-        elif word in _ORDINALS and word not in ("first", "second"):
-            value = _ORDINALS[word]
-        elif word in _MULTIPLES:
-            value = _MULTIPLES[word]
-        if value is not None and words[i + 1 : i + 2] == ["hundred"]:
+    values = {float(digits.replace(",", "")) for digits in _DIGITS.findall(text)}
+    for match in _WORDED.finditer(text):
+        value = sum(_VALUES[word] for word in (match["tens"], match["unit"], match["single"]) if word)
+        if match["hundred"]:
             value *= 100
-            i += 1
-        if value is not None and words[i + 1 : i + 4] == ["and", "a", "half"]:
+        if match["half"]:
             value += 0.5
-            i += 3
-        if value is not None and (value != 1 or word != "one"):
-            values.add(float(value))
-        i += 1
+        if match[0] not in ("one", "first", "second"):
+            values.add(value)
     return values
 
 

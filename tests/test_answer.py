@@ -1,6 +1,7 @@
 from labourqa.answer import QUOTED_WORDS, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
 from labourqa.articles import Code
 from labourqa.engine import ModelInfo
+from labourqa.ranking import Similarity
 
 from .conftest import small_code
 
@@ -19,7 +20,9 @@ def test_a_small_model_quotes_and_a_large_one_writes() -> None:
 
 
 def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_references() -> None:
-    answer = quote_answer(ARTICLES[1::-1], {"1": [0.1, 0.2], "2": [0.9]})
+    answer = quote_answer(
+        ARTICLES[1::-1], {"1": [Similarity(0.1), Similarity(0.2, (0.1, 0.1))], "2": [Similarity(0.9)]}
+    )
     assert answer.text == (
         "Night work is paid at one and a half times the pay. [Art. 2]\n\n"
         "Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1). [Art. 1(2)]\n\n"
@@ -30,11 +33,26 @@ def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_reference
 
 def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Code) -> None:
     articles = code.articles[100:110]
-    answer = quote_answer(articles, {a.number: [0.5] * len(a.paragraphs) for a in articles})
+    answer = quote_answer(
+        articles,
+        {a.number: [Similarity(0.5, (0.5,) * len(p.points)) for p in a.paragraphs] for a in articles},
+    )
     law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
     assert len(answer.citations) > 1
     assert all(citation.quote in law and citation.quote in answer.text for citation in answer.citations)
     assert sum(len(citation.quote.split()) for citation in answer.citations) <= QUOTED_WORDS
+
+
+def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(code: Code) -> None:
+    article = next(article for article in code.articles if article.number == "57")
+    similarities = [Similarity(0.1, (0.1,) * len(paragraph.points)) for paragraph in article.paragraphs]
+    similarities[0] = Similarity(0.4, (0.3, 0.8, 0.75, 0.2, 0.1))
+    answer = quote_answer([article], {"57": similarities})
+    assert [str(one.reference) for one in answer.citations][:2] == ["Art. 57(1)(2)", "Art. 57(1)(3)"]
+    first = answer.text.split("\n\n")[0]
+    assert first.startswith("The employer is entitled to terminate")
+    assert "\n2) the employee does not achieve" in first
+    assert "superfluous" not in first
 
 
 def test_a_written_answer_has_its_citations_checked() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from labourqa.citations import find_citations, quote_reference, resolve_reference
+from labourqa.citations import find_citations, quote_reference, related_places, resolve_reference
 from labourqa.errors import UnknownArticleError
 from labourqa.references import Reference
 
@@ -41,3 +41,9 @@ def test_what_the_sources_do_not_have_is_not_supported(reference: Reference) -> 
 
 def test_hostile_text_takes_no_time() -> None:
     assert find_citations("Art. " * 20_000 + "Art. 1" + "(1" * 20_000, ARTICLES)
+
+
+def test_related_are_the_places_in_other_articles_that_the_cited_words_refer_to() -> None:
+    cited = find_citations("Special leave [Art. 1(2)], study [Art. 2^1(1)].", ARTICLES)
+    assert [str(one.reference) for one in related_places(cited, ARTICLES, ["1"])] == ["Art. 2¹(1)"]
+    assert related_places(cited, ARTICLES, ["1", "2^1"]) == ()

@@ -14,7 +14,7 @@ BEFORE = Turn("How long is annual leave?", ("126", "138"))
         "Does it carry over?",
         "What if I am on sick leave then",
         "Who decides that?",
-        "Is this the same for temps?",
+        "Is it the same for temps?",
     ],
 )
 def test_a_follow_up_is_understood_with_the_question_before_it(question: str) -> None:

@@ -45,7 +45,7 @@ def test_replacing_leaves_nothing_of_the_old_edition(tmp_path: Path) -> None:
         for _ in range(3):
             edition = store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
             store.save_token_counts(edition, "t", {"1": 5})
-            store.save_embeddings(edition, "e", np.ones((4, 2), dtype=np.float32))
+            store.save_embeddings(edition, "e", np.ones((6, 2), dtype=np.float32))
     with sqlite3.connect(path) as db:
         tables = (
             "editions",
@@ -133,8 +133,10 @@ def test_token_counts_are_kept_by_tokenizer(store: Store, small_edition: Edition
     assert store.token_counts(small_edition, "b") == {}
 
 
-def test_embeddings_come_back_in_the_order_of_the_paragraphs(store: Store, small_edition: Edition) -> None:
-    vectors = np.arange(8, dtype=np.float32).reshape(4, 2)
+def test_embeddings_come_back_in_the_order_of_paragraphs_and_points(
+    store: Store, small_edition: Edition
+) -> None:
+    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)  # four paragraphs, one with two points
     assert store.embeddings(small_edition, "e") is None
     store.save_embeddings(small_edition, "e", vectors)
     loaded = store.embeddings(small_edition, "e")
