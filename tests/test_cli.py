@@ -282,6 +282,8 @@ def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_
     with subprocess.Popen(
         command, env=os.environ | {"LABOURQA_HOME": str(tmp_path)}, cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell's background job, as tests may be, ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:  # fmt: skip
         cache = tmp_path / "article-cache"
         while process.poll() is None and not list(cache.glob("*.progress")):
