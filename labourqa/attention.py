@@ -117,22 +117,23 @@ class CachedPrefixes:
             scaling,
         )
         far, far_lse = self._attend_prefixes(layer, folded, scaling)
-        share = torch.sigmoid(far_lse - near_lse)[..., None].to(far.dtype)
-        output = query.new_empty(articles, suffix, kv_heads, group, dim)
-        near, far, share = (part.view(articles, kv_heads, group, suffix, -1) for part in (near, far, share))
+        share = torch.sigmoid(far_lse - near_lse)[..., None]
+        output = near.new_empty(articles, suffix, kv_heads, group, dim)
+        near, far, share = (
+            part.view(articles, kv_heads, group, suffix, -1) for part in (near, far.float(), share)
+        )
         torch.lerp(near, far, share, out=output.permute(0, 2, 3, 1, 4))
-        return output.view(articles * suffix, kv_heads * group, dim)
+        return output.view(articles * suffix, kv_heads * group, dim).to(query.dtype)  # rounded once
 
     def _attend_suffix(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attention within the suffix, and its log-sum-exp (articles, kv_heads, group * suffix)."""
+        """Attention within the suffix in float32, and its log-sum-exp (articles, kv_heads, group * suffix)."""
         suffix = len(self._mask)
         scores = torch.matmul(query, key.transpose(-1, -2)).float().mul_(scaling)
         scores += self._mask.repeat(query.shape[-2] // suffix, 1)
         lse = scores.logsumexp(-1)
-        weights = scores.sub_(lse[..., None]).exp_().to(value.dtype)
-        return torch.matmul(weights, value), lse
+        return torch.matmul(scores.sub_(lse[..., None]).exp_(), value.float()), lse
 
     def _attend_prefixes(
         self, layer: int, query: torch.Tensor, scaling: float
