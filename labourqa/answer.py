@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .articles import Article, Paragraph
+from .articles import Article, Paragraph, Point
 from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
@@ -79,36 +79,31 @@ def quote_answer(
     citations: list[Citation] = []
     words = 0
     for _, _, article, paragraph, similarity in sorted(candidates, key=lambda candidate: candidate[:2]):
-        quoted = _quote_paragraph(article, paragraph, similarity)
+        points = _answering_points(paragraph, similarity)
+        quoted = [
+            Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
+            for point in points
+        ] or [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
         words += sum(len(citation.quote.split()) for citation in quoted)
         if passages and words > QUOTED_WORDS:
             break
-        lead = [] if quoted[0].reference.point == "" else [paragraph.lead]
-        passages.append(
-            "\n".join([*lead, *(f"{_number(one)}{one.quote} [{one.reference}]" for one in quoted)])
-        )
+        lines = [f"{one.reference.point}) {one.quote}" if points else one.quote for one in quoted]
+        lines = [f"{line} [{one.reference}]" for line, one in zip(lines, quoted, strict=True)]
+        passages.append("\n".join([paragraph.lead, *lines] if points else lines))
         citations += quoted
     return Answer("quoted", "\n\n".join(passages), tuple(citations))
 
 
-def _quote_paragraph(article: Article, paragraph: Paragraph, similarity: Similarity) -> list[Citation]:
-    """The paragraph, or those of its points that answer the question."""
+def _answering_points(paragraph: Paragraph, similarity: Similarity) -> list[Point]:
+    """Those points of a long paragraph that answer the question; none where it is better quoted as a whole."""
+    if len(paragraph.text.split()) <= LONG_WORDS or similarity.best == similarity.whole:
+        return []
     points = [
         point
         for point, value in zip(paragraph.points, similarity.points, strict=True)
         if value >= similarity.best - POINT_MARGIN
     ]
-    is_long = len(paragraph.text.split()) > LONG_WORDS
-    if is_long and similarity.best > similarity.whole and len(points) < len(paragraph.points):
-        return [
-            Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
-            for point in points
-        ]
-    return [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
-
-
-def _number(citation: Citation) -> str:
-    return f"{citation.reference.point}) " if citation.reference.point else ""
+    return points if len(points) < len(paragraph.points) else []
 
 
 def answer_prompt(question: str, articles: Sequence[Article]) -> str:

@@ -351,7 +351,7 @@ def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool
         reports = evaluate(
             cases,
             ask,
-            run=describe_run(edition, models.engine.info, method, settings),
+            run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
             out=out,
             show_done=lambda done: bars.show_done("questions asked", done, len(cases)),
         )
@@ -584,10 +584,22 @@ def _print_summary(summary: dict[str, Any]) -> None:
     def show(value: object) -> str:
         return "undefined" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
 
-    for name, value in summary.items():
-        if isinstance(value, dict):
+    intervals = summary["intervals"]
+    for name, value in [*summary["selection"].items(), *summary.items()]:
+        if name in intervals:
+            low, high = intervals[name]
+            _print(f"{name}: {show(value)} ({low:.3f} to {high:.3f})")
+        elif name in ("median_seconds", "tokens"):
             _print(f"{name}: " + ", ".join(f"{key} {show(item)}" for key, item in value.items()))
-        else:
+        elif name == "by_style":
+            for style, means in value.items():
+                shown = means["selection"] | {"facts_stated": means["facts_stated"]}
+                chosen = (
+                    f"{key} {show(shown.get(key))}"
+                    for key in ("mrr", "recall_at_10", "recall", "facts_stated")
+                )
+                _print(f"{style}: {means['questions']} questions, " + ", ".join(chosen))
+        elif name not in ("selection", "intervals", "worst"):
             _print(f"{name}: {show(value)}")
 
 

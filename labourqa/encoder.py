@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, BertModel
 
 from .batches import make_batches
+from .relevance import TrainedRelevance
 from .weights import Weights
 
 MAX_TOKENS = 256  # what the encoder was trained for; longer texts are cut
@@ -16,12 +17,14 @@ BATCH_TOKENS = 4_096
 
 
 class SentenceEncoder:
-    def __init__(self, weights: Weights) -> None:
-        self.name = weights.name
+    def __init__(self, weights: Weights, trained: TrainedRelevance) -> None:
+        self.name = f"{weights.name} {trained.name}"
         self._tokenizer = AutoTokenizer.from_pretrained(weights.folder)
         self._model = BertModel.from_pretrained(
             weights.folder, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
         ).eval()
+        for name, change in trained.changes.items():
+            self._model.get_submodule(name).weight.data += torch.from_numpy(change)
 
     def encode(
         self, texts: Sequence[str], *, show_fraction: Callable[[float], None] | None = None

@@ -1,12 +1,15 @@
 """Batch evaluation: cases -> reports -> measures. A case is a line of a JSON-lines file (format: data/README.md)."""
 
 import json
+import math
 import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from .config import DATA
 from .errors import EvaluationError
@@ -23,6 +26,7 @@ class Case:
     id: str
     question: str
     answerable: bool
+    style: str  # how it is put: everyday, scenario, keywords, formal; "" if that is not known
     grades: Mapping[str, int]  # article number -> 2 needed, 1 useful
     facts: Sequence[Sequence[Sequence[str]]]  # of each fact: one string of every inner list occurs
     published: Mapping[str, Any] | None  # what the published method gave, for the reference cases
@@ -44,6 +48,7 @@ def read_cases(path: Path) -> list[Case]:
                 id=str(fields.get("id", number)),
                 question=str(fields["question"]),
                 answerable=bool(fields.get("answerable", True)),
+                style=str(fields.get("style", "")),
                 grades={str(article): int(grade) for article, grade in fields.get("articles", {}).items()},
                 facts=[fact["must_contain"] for fact in fields.get("facts", [])],
                 published=fields.get("published"),
@@ -99,25 +104,25 @@ def summarize(cases: Sequence[Case], reports: Sequence[Mapping[str, Any]]) -> di
     """Means over the questions for which a measure is defined; seconds are medians.
 
     Selection measures are over answerable questions with a needed article, `facts_stated` over facts,
-    `citations_resolve` over citations.
+    `citations_resolve` over citations. `intervals` are bootstrap 95% intervals over questions (Efron 1979),
+    `worst` are the questions for which a needed article was not selected, the furthest behind first.
     """
     pairs = list(zip(cases, reports, strict=True))
-    graded = [(case, report) for case, report in pairs if case.answerable and case.needed]
-    answerable = [report for case, report in pairs if case.answerable]
-    unanswerable = [report for case, report in pairs if not case.answerable]
-    measures = [_measure_selection(case, report) for case, report in graded]
-    facts = [fact_stated(report["answer"]["text"], fact) for case, report in pairs for fact in case.facts]
-    citations = [citation["supported"] for report in reports for citation in report["answer"]["citations"]]
+    measured = [_measure(case, report) for case, report in pairs]
+    styles = sorted({case.style for case in cases if case.style})
     return {
         "questions": len(pairs),
-        "answerable": len(answerable),
-        "selection": {name: _mean([m[name] for m in measures]) for name in measures[0]} if measures else {},
-        "facts": len(facts),
-        "facts_stated": _mean(facts),
-        "citations": len(citations),
-        "citations_resolve": _mean(citations),
-        "refused_rightly": _mean([_refused(report) for report in unanswerable]),
-        "refused_wrongly": _mean([_refused(report) for report in answerable]),
+        "answerable": sum(case.answerable for case in cases),
+        **_means(measured),
+        "intervals": _intervals(measured),
+        "by_style": {
+            style: {
+                "questions": sum(case.style == style for case in cases),
+                **_means([one for case, one in zip(cases, measured, strict=True) if case.style == style]),
+            }
+            for style in styles
+        },
+        "worst": _worst(pairs),
         "median_seconds": {
             stage: statistics.median(report["seconds"][stage] for report in reports)
             for stage in reports[0]["seconds"]
@@ -135,29 +140,84 @@ def published_figures() -> dict[str, Any]:
     return figures
 
 
-def _measure_selection(case: Case, report: Mapping[str, Any]) -> dict[str, float]:
-    selected, ranked, needed = report["selected"], ranked_numbers(report), case.needed
-    r, p = recall(selected, needed), precision(selected, needed)
-    return {
-        "recall": r,
-        "precision": p,
-        "f2": f_beta(p, r, beta=2),
-        "all_needed": float(r == 1),
-        "selected": float(len(selected)),
-        "mrr": reciprocal_rank(ranked, needed),
-        "recall_at_5": recall_at(ranked, needed, 5),
-        "recall_at_10": recall_at(ranked, needed, 10),
-        "recall_at_20": recall_at(ranked, needed, 20),
-        "ndcg_at_10": ndcg_at(ranked, case.grades, 10),
+SELECTION = (
+    "recall", "precision", "f2", "all_needed", "selected", "mrr", "recall_at_5", "recall_at_10", "recall_at_20",
+    "ndcg_at_10",
+)  # fmt: skip
+MEASURES = (*SELECTION, "facts_stated", "citations_resolve", "refused_rightly", "refused_wrongly")
+RESAMPLES = 2_000
+WORST = 20
+
+_Measured = Mapping[
+    str, Sequence[float]
+]  # by measure, what one question adds to its mean: values of 0 or more things
+
+
+def _measure(case: Case, report: Mapping[str, Any]) -> _Measured:
+    measured: dict[str, Sequence[float]] = {
+        "facts_stated": [fact_stated(report["answer"]["text"], fact) for fact in case.facts],
+        "citations_resolve": [citation["supported"] for citation in report["answer"]["citations"]],
+        "refused_wrongly" if case.answerable else "refused_rightly": [_refused(report)],
     }
+    if case.answerable and case.needed:
+        selected, ranked, needed = report["selected"], ranked_numbers(report), case.needed
+        r, p = recall(selected, needed), precision(selected, needed)
+        values = (
+            r, p, f_beta(p, r, beta=2), float(r == 1), len(selected), reciprocal_rank(ranked, needed),
+            recall_at(ranked, needed, 5), recall_at(ranked, needed, 10), recall_at(ranked, needed, 20),
+            ndcg_at(ranked, case.grades, 10),
+        )  # fmt: skip
+        measured |= {name: [value] for name, value in zip(SELECTION, values, strict=True)}
+    return measured
+
+
+def _means(measured: Sequence[_Measured]) -> dict[str, Any]:
+    values = {name: [v for one in measured for v in one.get(name, ())] for name in MEASURES}
+    means = {name: statistics.fmean(some) if some else None for name, some in values.items()}
+    return {
+        "selection": {name: means[name] for name in SELECTION if values[name]},
+        "facts": len(values["facts_stated"]),
+        "facts_stated": means["facts_stated"],
+        "citations": len(values["citations_resolve"]),
+        "citations_resolve": means["citations_resolve"],
+        "refused_rightly": means["refused_rightly"],
+        "refused_wrongly": means["refused_wrongly"],
+    }
+
+
+def _intervals(measured: Sequence[_Measured]) -> dict[str, tuple[float, float]]:
+    """From the 2.5th to the 97.5th percentile of each mean, when the questions are drawn anew with replacement."""
+    drawn = np.random.default_rng(0).integers(len(measured), size=(RESAMPLES, len(measured)))
+    intervals = {}
+    for name in MEASURES:
+        sums = np.array([math.fsum(one.get(name, ())) for one in measured])
+        counts = np.array([len(one.get(name, ())) for one in measured])
+        of_sums, of_counts = sums[drawn].sum(1), counts[drawn].sum(1)
+        if of_counts.any():
+            low, high = np.quantile(of_sums[of_counts > 0] / of_counts[of_counts > 0], (0.025, 0.975))
+            intervals[name] = (float(low), float(high))
+    return intervals
+
+
+def _worst(pairs: Sequence[tuple[Case, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    worst = []
+    for case, report in pairs:
+        ranked = ranked_numbers(report)
+        missed = {n: ranked.index(n) + 1 for n in case.needed if n in ranked and n not in report["selected"]}
+        if missed:
+            worst.append(
+                {
+                    "id": case.id,
+                    "question": case.question,
+                    "missed": missed,  # rank by number
+                    "selected": report["selected"],
+                }
+            )
+    return sorted(worst, key=lambda one: -max(one["missed"].values()))[:WORST]
 
 
 def _refused(report: Mapping[str, Any]) -> bool:
     return bool(report["answer"]["kind"] == "refused")
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return statistics.fmean(values) if values else None
 
 
 def _read_lines(path: Path) -> list[str]:

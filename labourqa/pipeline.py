@@ -26,8 +26,9 @@ from .document import read_document
 from .engine import READINGS, Engine, Evidence
 from .errors import QuestionError
 from .language import foreign_language
-from .ranking import TEXTS, best_paragraphs, embedding_texts, rank_paragraphs
+from .ranking import TEXTS, embedding_texts, rank_paragraphs
 from .references import Reference, find_mentions
+from .relevance import TrainedRelevance
 from .remote import RemoteEngine, is_server
 from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
 from .selection import Selection, fuse_scores, select_articles
@@ -64,6 +65,7 @@ class Models:
 
     engine: Engine
     encoder: "SentenceEncoder"
+    trained: TrainedRelevance
     reason: str  # why this model, in a few words
     load_seconds: float
 
@@ -97,7 +99,9 @@ def load_models(settings: Settings, progress: Progress) -> Models:
 
     from .encoder import SentenceEncoder
 
-    return Models(engine, SentenceEncoder(encoder_weights), reason, time.perf_counter() - started)
+    trained = TrainedRelevance()
+    encoder = SentenceEncoder(encoder_weights, trained)
+    return Models(engine, encoder, trained, reason, time.perf_counter() - started)
 
 
 def ingest(store: Store, path: Path | None = None) -> Edition:
@@ -182,16 +186,17 @@ def ask(
     articles = store.articles(edition)
     vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
     started = time.perf_counter()
-    similarities = rank_paragraphs(articles, vectors, models.encoder.encode([question])[0])
+    asked_vector = models.encoder.encode([question])[0]
+    similarities = rank_paragraphs(articles, vectors, asked_vector)
+    relevance = models.trained.judge(articles, vectors, asked_vector).articles
     method = choose_method(settings.method, models.engine)
     named, unknown = resolve_mentions(question, articles)
-    similar = best_paragraphs(similarities)
     candidates = before.selected if before and question != asked else ()
     foreign = None if named else _foreign_language(question, articles, models.engine)
     if foreign:
-        reading = _Reading(select_articles({}, similar, evidence=models.engine.evidence), 0, 0.0)
+        reading = _Reading(select_articles({}, relevance, evidence=models.engine.evidence), 0, 0.0)
     else:
-        reading = _read(question, articles, named, candidates, method, similar, settings, models, progress)
+        reading = _read(question, articles, named, candidates, method, relevance, settings, models, progress)
     filtered = time.perf_counter()
     by_number = {article.number: article for article in articles}
     selected = [by_number[number] for number in reading.selection.selected]
@@ -208,7 +213,7 @@ def ask(
     report = Report(
         question=asked,
         understood=question,
-        run=describe_run(edition, models.engine.info, method, settings),
+        run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
         articles=articles,
         selection=reading.selection,
         unknown=unknown,
@@ -286,7 +291,7 @@ def _read(
     named: Sequence[Reference],
     candidates: Collection[str],
     method: str,
-    similarities: Mapping[str, float],
+    relevance: Mapping[str, float],
     settings: Settings,
     models: Models,
     progress: Progress,
@@ -296,7 +301,7 @@ def _read(
     evidence: Evidence = "word" if in_words else models.engine.evidence
     if method == "shortlist":
         nearest = sorted(
-            articles, key=lambda article: (article.number not in candidates, -similarities[article.number])
+            articles, key=lambda article: (article.number not in candidates, -relevance[article.number])
         )
         articles = tuple(nearest[: max(settings.shortlist, len(candidates))])
     read = 0
@@ -318,8 +323,8 @@ def _read(
     )
     scores = {decision.article: decision.score for decision in judgement.decisions}
     selection = select_articles(
-        fuse_scores(similarities, scores) if evidence == "likelihood" else scores,
-        similarities,
+        fuse_scores(relevance, scores) if evidence == "likelihood" else scores,
+        relevance,
         evidence=evidence,
         threshold=settings.threshold,
         top=settings.top,

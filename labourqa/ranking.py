@@ -1,6 +1,6 @@
-"""Cheap scores from sentence embeddings: what the model reads first, and what its scores are fused with."""
+"""Which texts of an article the sentence encoder sees, and how near each of them is to the question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +51,3 @@ def rank_paragraphs(
         ]
         for article in articles
     }
-
-
-def best_paragraphs(similarities: Mapping[str, Sequence[Similarity]]) -> dict[str, float]:
-    """An article is as similar to the question as its best paragraph or point is (0 without one)."""
-    return {number: max((one.best for one in some), default=0.0) for number, some in similarities.items()}

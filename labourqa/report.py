@@ -111,7 +111,9 @@ class Report:
         }
 
 
-def describe_run(edition: Edition, model: ModelInfo, method: str, settings: Settings) -> dict[str, Any]:
+def describe_run(
+    edition: Edition, model: ModelInfo, encoder: str, method: str, settings: Settings
+) -> dict[str, Any]:
     """What an answer depends on besides the question: equal runs give equal answers."""
     kind, _, sha256 = model.revision.partition(":")
     return {
@@ -128,6 +130,7 @@ def describe_run(edition: Edition, model: ModelInfo, method: str, settings: Sett
             "device": model.device,
             "parameters": model.parameters,
         },
+        "encoder": encoder,
         "method": method,
         "settings": {
             "answer": settings.answer,

@@ -22,18 +22,18 @@ class Selection:
     threshold: float
 
 
-def fuse_scores(similarities: Mapping[str, float], likelihoods: Mapping[str, float]) -> dict[str, float]:
+def fuse_scores(relevance: Mapping[str, float], likelihoods: Mapping[str, float]) -> dict[str, float]:
     """Cosine similarity, less half of what the question is less likely (nats a token) here than after the best."""
     best = max(likelihoods.values(), default=0.0)
     return {
-        number: similarities[number] + LIKELIHOOD_WEIGHT * (likelihood - best)
+        number: relevance[number] + LIKELIHOOD_WEIGHT * (likelihood - best)
         for number, likelihood in likelihoods.items()
     }
 
 
 def select_articles(
     read_scores: Mapping[str, float],
-    similarities: Mapping[str, float],
+    relevance: Mapping[str, float],
     *,
     evidence: Evidence,
     threshold: float | None = None,
@@ -42,16 +42,13 @@ def select_articles(
 ) -> Selection:
     """Select those `named` in the question, and among the articles that the model read; `top` counts these alone.
 
-    Articles that it did not read rank behind them, by similarity.
+    Articles that it did not read rank behind them, by relevance.
 
     Without a `threshold`: a margin of at least 0 (yes-no), a word that is not "no" (word), or near the best
     one (likelihood).
     """
-    lowest = min(read_scores.values(), default=0.0)
-    scores = {
-        number: read_scores.get(number, lowest - 1 + similarity)
-        for number, similarity in similarities.items()
-    }
+    behind = min(read_scores.values(), default=0.0) - max(relevance.values(), default=0.0) - 1
+    scores = {number: read_scores.get(number, behind + value) for number, value in relevance.items()}
     if threshold is None:
         threshold = _default_threshold(read_scores, evidence)
     if top is None and evidence == "likelihood":

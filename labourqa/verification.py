@@ -7,6 +7,7 @@ Doubts are no proof of falsehood, and their absence none of truth; a number that
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from snowballstemmer import stemmer  # type: ignore[import-untyped]
 
@@ -67,7 +68,7 @@ _FUNCTION_WORDS = set(
         "will with within would you your according article articles code paragraph point law says states labour",
     )
 )
-_stem = stemmer("english").stemWord
+_stem = lru_cache(10_000)(stemmer("english").stemWord)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,15 @@ def report(question: str, *, selected: list[str], text: str = "", kind: str = "q
 
 
 def case(name: str, grades: dict[str, int], *, answerable: bool = True) -> Case:
-    return Case(name, f"question {name}?", answerable, grades, [[["three", "3"]]] if grades else [], None)
+    return Case(
+        name,
+        f"question {name}?",
+        answerable,
+        "formal" if grades else "keywords",
+        grades,
+        [[["three", "3"]]] if grades else [],
+        None,
+    )
 
 
 CASES = [case("a", {"7": 2, "8": 1}), case("b", {"9": 2, "10": 2}), case("c", {}, answerable=False)]
@@ -63,6 +71,22 @@ def test_the_summary_is_the_mean_over_the_questions_for_which_a_measure_is_defin
     assert summary["facts_stated"] == 0.5
     assert summary["citations_resolve"] == 0.5
     assert (summary["refused_rightly"], summary["refused_wrongly"]) == (1, 0)
+
+
+def test_intervals_hold_the_mean_and_are_as_wide_as_the_questions_differ() -> None:
+    summary = summarize(CASES * 10, list(REPORTS.values()) * 10)
+    low, high = summary["intervals"]["recall"]
+    assert low < summary["selection"]["recall"] < high
+    assert high - low == pytest.approx(2 * 1.96 * 0.25 / 20**0.5, rel=0.2)
+    assert summary["intervals"]["recall_at_20"] == (1, 1)
+
+
+def test_measures_by_style_and_the_questions_that_miss_an_article() -> None:
+    summary = summarize(CASES, list(REPORTS.values()))
+    assert summary["by_style"]["formal"]["questions"] == 2
+    assert summary["by_style"]["formal"]["selection"] == summary["selection"]
+    assert summary["by_style"]["keywords"]["refused_rightly"] == 1
+    assert [(one["id"], one["missed"]) for one in summary["worst"]] == [("b", {"10": 10})]
 
 
 def test_without_an_unanswerable_question_right_refusals_are_undefined() -> None:
@@ -111,7 +135,7 @@ def test_results_of_another_run_are_not_mixed_in(tmp_path: Path) -> None:
     before = out.read_text()
     with pytest.raises(EvaluationError, match="another method"):
         evaluate(CASES, REPORTS.__getitem__, run={**RUN, "method": "x"}, out=out, show_done=no_progress)
-    other = Case("a", "another?", True, {}, [], None)
+    other = Case("a", "another?", True, "", {}, [], None)
     with pytest.raises(EvaluationError, match="another question"):
         evaluate([other], REPORTS.__getitem__, run=RUN, out=out, show_done=no_progress)
     assert out.read_text() == before

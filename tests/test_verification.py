@@ -1,20 +1,23 @@
 import re
+from collections.abc import Iterator
 
 import pytest
 
-from labourqa.articles import Article, split_articles
-from labourqa.config import DEFAULT_EDITION
-from labourqa.document import read_document
+from labourqa.articles import Code
+from labourqa.references import Reference
 from labourqa.verification import check_statements, read_values, split_sentences
 
 
-@pytest.fixture(scope="module")
-def code() -> tuple[Article, ...]:
-    return split_articles(read_document(DEFAULT_EDITION).text).articles
+def doubts(text: str, code: Code) -> list[str]:
+    return [doubt for statement in check_statements(text, code.articles) for doubt in statement.doubts]
 
 
-def doubts(text: str, code: tuple[Article, ...]) -> list[str]:
-    return [doubt for statement in check_statements(text, code) for doubt in statement.doubts]
+def cited_sentences(code: Code) -> Iterator[tuple[str, str]]:
+    """Every sentence of the code without its last stop, and its place in brackets."""
+    for article in code.articles:
+        for paragraph in article.paragraphs:
+            for sentence in split_sentences(paragraph.text):
+                yield sentence.rstrip(".;:"), f"[{Reference(article.number, paragraph.number)}]"
 
 
 @pytest.mark.parametrize(
@@ -44,19 +47,12 @@ def test_sentences_keep_the_references_that_stand_behind_them() -> None:
     ]
 
 
-def test_the_laws_own_sentences_raise_no_doubt(code: tuple[Article, ...]) -> None:
-    doubted = []
-    for article in code:
-        for paragraph in article.paragraphs:
-            place = (
-                f"[Art. {article.number}({paragraph.number})]"
-                if paragraph.number
-                else f"[Art. {article.number}]"
-            )
-            for sentence in split_sentences(paragraph.text):
-                text = sentence.rstrip(".;:") + f" {place}."
-                if "Art" not in sentence and doubts(text, code):
-                    doubted.append((text, doubts(text, code)))
+def test_the_laws_own_sentences_raise_no_doubt(code: Code) -> None:
+    doubted = [
+        (sentence, found)
+        for sentence, place in cited_sentences(code)
+        if "Art" not in sentence and (found := doubts(f"{sentence} {place}.", code))
+    ]
     assert doubted == []
 
 
@@ -68,7 +64,7 @@ def test_the_laws_own_sentences_raise_no_doubt(code: tuple[Article, ...]) -> Non
         "Annual leave is at least twenty working days if you work five days a week [Art. 126(2)].",
     ],
 )
-def test_a_true_paraphrase_raises_no_doubt(text: str, code: tuple[Article, ...]) -> None:
+def test_a_true_paraphrase_raises_no_doubt(text: str, code: Code) -> None:
     assert doubts(text, code) == []
 
 
@@ -92,21 +88,16 @@ def test_a_true_paraphrase_raises_no_doubt(text: str, code: tuple[Article, ...])
         ),
     ],
 )
-def test_what_the_law_does_not_say_is_doubted(text: str, doubt: str, code: tuple[Article, ...]) -> None:
+def test_what_the_law_does_not_say_is_doubted(text: str, doubt: str, code: Code) -> None:
     assert doubt in doubts(text, code)
 
 
-def test_what_the_law_forbids_may_not_be_allowed(code: tuple[Article, ...]) -> None:
+def test_what_the_law_forbids_may_not_be_allowed(code: Code) -> None:
     """Every sentence of the code whose only denial is "prohibited" is doubted when it permits."""
     turned = 0
-    for article in code:
-        for paragraph in article.paragraphs:
-            for sentence in split_sentences(paragraph.text):
-                text = re.sub(r"\bprohibited\b", "permitted", sentence).rstrip(".;:")
-                if text != sentence.rstrip(".;:") and not re.search(
-                    r"Art|\b(?:not?|nor|never)\b|cannot|n't", text
-                ):
-                    place = f"{article.number}({paragraph.number})" if paragraph.number else article.number
-                    turned += 1
-                    assert doubts(f"{text} [Art. {place}].", code), text
+    for sentence, place in cited_sentences(code):
+        text = re.sub(r"\bprohibited\b", "permitted", sentence)
+        if text != sentence and not re.search(r"Art|\b(?:not?|nor|never)\b|cannot|n't", text):
+            turned += 1
+            assert doubts(f"{text} {place}.", code), text
     assert turned > 10
