@@ -1,21 +1,25 @@
 """The answer: the code's own words (quoted), the model's words about them (written), or a refusal."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from .articles import Article, Paragraph, Point
 from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
-from .ranking import Similarity
-from .references import Reference
+from .references import Reference, show_number
+from .relevance import ParagraphRelevance, Relevance
 from .verification import Statement, check_statements
 
 QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
 LONG_WORDS = 40  # of a longer paragraph with points, those are quoted that answer the question ...
-POINT_MARGIN = 0.1  # ... as well as the best one, within this much of cosine similarity
+POINT_MARGIN = 4.0  # ... nearly as well as the best one
+ARTICLE_WEIGHT = 0.5  # of an article's log-probability beside that of the paragraph within it
 WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
 
 
@@ -56,52 +60,58 @@ def refuse_language(code: str, asked: str, spoken: str) -> Answer:
 
 
 def quote_answer(
-    articles: Sequence[Article],
-    similarities: Mapping[str, Sequence[Similarity]],
-    named: Sequence[Reference] = (),
+    articles: Sequence[Article], relevance: Relevance, named: Sequence[Reference] = ()
 ) -> Answer:
-    """The paragraphs of the selected `articles` (best first) nearest to the question, verbatim.
+    """Behind a line that says where it stands, the paragraphs of `articles` that answer, verbatim, best first.
 
     Of a long paragraph with points, its lead and the points that answer. Those `named` in the question stand first.
-    The second paragraph of an article stands behind the best one of the next two articles: people ask about
-    one thing, and the law spreads it over several places. Only ranks count, so any scale of scores will do.
     """
     first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
-    candidates: list[tuple[int, int, Article, Paragraph, Similarity]] = []
-    for position, article in enumerate(articles):
-        pairs = zip(similarities[article.number], article.paragraphs, strict=True)
-        ranked = sorted(pairs, key=lambda pair: -pair[0].best)
-        for rank, (similarity, paragraph) in enumerate(ranked):
+    candidates: list[tuple[float, Article, Paragraph, ParagraphRelevance]] = []
+    for article in articles:
+        scores = relevance.paragraphs[article.number]
+        total = np.logaddexp.reduce([score.best for score in scores])
+        for paragraph, score in zip(article.paragraphs, scores, strict=True):
+            place = ARTICLE_WEIGHT * relevance.articles[article.number] + score.best - total
             is_named = (article.number, paragraph.number) in first
-            place = -1 if is_named else 2 * rank + position
-            candidates.append((place, position, article, paragraph, similarity))
+            candidates.append((math.inf if is_named else place, article, paragraph, score))
     passages: list[str] = []
     citations: list[Citation] = []
+    quoted_articles: list[Article] = []
     words = 0
-    for _, _, article, paragraph, similarity in sorted(candidates, key=lambda candidate: candidate[:2]):
-        points = _answering_points(paragraph, similarity)
+    for _, article, paragraph, score in sorted(candidates, key=lambda candidate: -candidate[0]):
+        points = _answering_points(paragraph, score)
         quoted = [
             Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
             for point in points
         ] or [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
-        words += sum(len(citation.quote.split()) for citation in quoted)
-        if passages and words > QUOTED_WORDS:
-            break
+        more = sum(len(citation.quote.split()) for citation in quoted)
+        if passages and words + more > QUOTED_WORDS:
+            continue
+        words += more
         lines = [f"{one.reference.point}) {one.quote}" if points else one.quote for one in quoted]
         lines = [f"{line} [{one.reference}]" for line, one in zip(lines, quoted, strict=True)]
         passages.append("\n".join([paragraph.lead, *lines] if points else lines))
         citations += quoted
-    return Answer("quoted", "\n\n".join(passages), tuple(citations))
+        quoted_articles.append(article)
+    return Answer("quoted", "\n\n".join([_lead(quoted_articles), *passages]), tuple(citations))
 
 
-def _answering_points(paragraph: Paragraph, similarity: Similarity) -> list[Point]:
+def _lead(articles: Sequence[Article]) -> str:
+    """One line in plain words: which rules answer."""
+    names = [f"{article.title} (Art. {show_number(article.number)})" for article in dict.fromkeys(articles)]
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"The rules on this: {listed}."
+
+
+def _answering_points(paragraph: Paragraph, score: ParagraphRelevance) -> list[Point]:
     """Those points of a long paragraph that answer the question; none where it is better quoted as a whole."""
-    if len(paragraph.text.split()) <= LONG_WORDS or similarity.best == similarity.whole:
+    if len(paragraph.text.split()) <= LONG_WORDS or score.best == score.whole:
         return []
     points = [
         point
-        for point, value in zip(paragraph.points, similarity.points, strict=True)
-        if value >= similarity.best - POINT_MARGIN
+        for point, value in zip(paragraph.points, score.points, strict=True)
+        if value >= score.best - POINT_MARGIN
     ]
     return points if len(points) < len(paragraph.points) else []
 

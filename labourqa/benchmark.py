@@ -30,7 +30,7 @@ from . import __version__
 from .articles import Article
 from .batches import cut_batches, make_batches
 from .config import read_prompt
-from .engine import READINGS, Engine
+from .engine import READINGS, Engine, ShowDone, count_read
 from .errors import EngineError, EvaluationError
 from .references import spell_number
 from .report import prompts_sha256
@@ -49,8 +49,6 @@ TOP = 20
 MEMORY_SECONDS = 0.01  # between two looks at the memory
 SWEEP_ARTICLES = (1, 2, 4, 8, 16, 32)
 SWEEP_TOKENS = (1_000, 2_500, 5_000, 10_000, 20_000)
-
-ShowDone = Callable[[str, float, int | None], None]  # as pipeline.Progress.show_done
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def compare_methods(
     # The reference first; the article cache last, so that its pages in memory do not count for the others.
     for method in sorted(methods, key=lambda one: (one != REFERENCE, BENCH_METHODS.index(one))):
         warm_up = articles if method == "article-cache" else articles[:WARM_UP_ARTICLES]
-        show_read = _count(
+        show_read = count_read(
             show_done, f"articles read by {method}", len(warm_up) + repetitions * len(articles)
         )
         read = partial(
@@ -174,7 +172,7 @@ def read_margins(
     result = _read(
         REFERENCE, question, engine, articles,
         batch_tokens=1, batch_articles=1,
-        show_read=_count(show_done, "articles read for reference", len(articles)),
+        show_read=count_read(show_done, "articles read for reference", len(articles)),
     )  # fmt: skip
     assert result.margins is not None
     return result.margins
@@ -307,8 +305,8 @@ def describe_machine() -> dict[str, Any]:
 
     return {
         "processor": _name_processor(),
-        "cores": psutil.cpu_count(logical=False),
-        "logical_cores": psutil.cpu_count(),
+        "cores": psutil.cpucount_read(logical=False),
+        "logical_cores": psutil.cpucount_read(),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "memory_bytes": psutil.virtual_memory().total,
@@ -352,7 +350,7 @@ def _read(
         batch_articles=batch_articles,
         show_read=show_read,
     )
-    scores = {decision.article: decision.score for decision in judgement.decisions}
+    scores = judgement.scores
     return _Result(
         # A word that is neither yes nor no keeps the article.
         selected=frozenset(n for n, score in scores.items() if (score > 0 if in_words else score >= 0)),
@@ -472,18 +470,6 @@ def _wait_for_device() -> None:
 
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _count(show_done: ShowDone, what: str, total: int) -> Callable[[int], None]:
-    """A `show_read` that adds up."""
-    done = 0
-
-    def show_read(more: int) -> None:
-        nonlocal done
-        done += more
-        show_done(what, done, total)
-
-    return show_read
 
 
 def _describe(

@@ -34,6 +34,9 @@ READINGS: dict[str, tuple[Reading, bool]] = {
 }
 
 
+ShowDone = Callable[[str, float, int | None], None]  # as pipeline.Progress.show_done
+
+
 @dataclass(frozen=True)
 class ModelInfo:
     """What a report says of the model."""
@@ -61,6 +64,10 @@ class Judgement:
 
     decisions: tuple[Decision, ...]
     tokenize_seconds: float  # the part of the time that went into text -> tokens
+
+    @property
+    def scores(self) -> dict[str, float]:
+        return {decision.article: decision.score for decision in self.decisions}
 
 
 class Engine(Protocol):
@@ -126,6 +133,18 @@ class Engine(Protocol):
     def generate(self, prompt: str, *, max_tokens: int) -> Iterator[tuple[str, int]]:
         """The model's reply, greedy, as pieces of text with the number of tokens generated for each."""
         ...
+
+
+def count_read(show_done: ShowDone, what: str, total: int) -> Callable[[int], None]:
+    """A `show_read` that adds up, for `judge`."""
+    read = 0
+
+    def show_read(more: int) -> None:
+        nonlocal read
+        read += more
+        show_done(what, read, total)
+
+    return show_read
 
 
 def read_word(reply: str) -> float:

@@ -23,15 +23,14 @@ from .citations import related_places, resolve_reference
 from .config import DEFAULT_EDITION, Settings
 from .conversation import Turn, understand
 from .document import read_document
-from .engine import READINGS, Engine, Evidence
+from .engine import READINGS, Engine, Evidence, Judgement, count_read
 from .errors import QuestionError
 from .language import foreign_language
-from .ranking import TEXTS, embedding_texts, rank_paragraphs
 from .references import Reference, find_mentions
-from .relevance import TrainedRelevance
+from .relevance import Relevance, TrainedRelevance, embedding_texts
 from .remote import RemoteEngine, is_server
-from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes
-from .selection import Selection, fuse_scores, select_articles
+from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes, prompts_sha256
+from .selection import select_articles
 from .store import Edition, Store
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
 ENCODER = "minilm-l6-v2"
 QUESTION_CHARACTERS = 2_000
+NULL_QUESTION = "N/A"
 
 
 class Progress(Protocol):
@@ -129,18 +129,17 @@ def prepare(
     Returns the embeddings of the edition's paragraphs and points, (texts, dimensions), in order.
     """
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
-    texts = f"{encoder.name} {TEXTS}"
     if not store.token_counts(edition, tokenizer):
         counts = models.engine.count_tokens([article.print() for article in articles])
         numbers = [article.number for article in articles]
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
-    vectors = store.embeddings(edition, texts)
+    vectors = store.embeddings(edition, encoder.name)
     if vectors is None:
         vectors = encoder.encode(
             embedding_texts(articles),
             show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
         )
-        store.save_embeddings(edition, texts, vectors)
+        store.save_embeddings(edition, encoder.name, vectors)
     if choose_method(settings.method, models.engine) == "article-cache":
         models.engine.keep_articles(
             articles,
@@ -186,20 +185,24 @@ def ask(
     articles = store.articles(edition)
     vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
     started = time.perf_counter()
-    asked_vector = models.encoder.encode([question])[0]
-    similarities = rank_paragraphs(articles, vectors, asked_vector)
-    relevance = models.trained.judge(articles, vectors, asked_vector).articles
+    relevance = models.trained.judge(articles, vectors, models.encoder.encode([question])[0])
     method = choose_method(settings.method, models.engine)
     named, unknown = resolve_mentions(question, articles)
     candidates = before.selected if before and question != asked else ()
     foreign = None if named else _foreign_language(question, articles, models.engine)
-    if foreign:
-        reading = _Reading(select_articles({}, relevance, evidence=models.engine.evidence), 0, 0.0)
-    else:
-        reading = _read(question, articles, named, candidates, method, relevance, settings, models, progress)
+    read = () if foreign else _articles_to_read(articles, relevance, candidates, method, settings)
+    reading = _read(question, read, method, settings, store, edition, models.engine, progress)
+    selection = select_articles(
+        reading.scores,
+        relevance,
+        evidence=reading.evidence,
+        threshold=settings.threshold,
+        top=settings.top,
+        named=[reference.article for reference in named],
+    )
     filtered = time.perf_counter()
     by_number = {article.number: article for article in articles}
-    selected = [by_number[number] for number in reading.selection.selected]
+    selected = [by_number[number] for number in selection.selected]
     if foreign:
         answering = _Answering(refuse_language(edition.code, *foreign))
     elif not selected:
@@ -207,7 +210,7 @@ def ask(
     elif choose_kind(settings.answer, models.engine.info) == "written":
         answering = _write(question, selected, settings, models.engine, progress)
     else:
-        answering = _Answering(quote_answer(selected, similarities, named))
+        answering = _Answering(quote_answer(selected, relevance, named))
     answered = time.perf_counter()
 
     report = Report(
@@ -215,10 +218,10 @@ def ask(
         understood=question,
         run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
         articles=articles,
-        selection=reading.selection,
+        selection=selection,
         unknown=unknown,
         answer=answering.answer,
-        related=related_places(answering.answer.citations, articles, reading.selection.selected),
+        related=related_places(answering.answer.citations, articles, selection.selected),
         tokens=Tokens(reading.tokens, answering.prompt_tokens, answering.generated_tokens),
         seconds=Seconds(
             load=load_seconds,
@@ -272,7 +275,8 @@ def _foreign_language(question: str, articles: Sequence[Article], engine: Engine
 
 @dataclass(frozen=True)
 class _Reading:
-    selection: Selection
+    evidence: Evidence
+    scores: Mapping[str, float]  # by number, of the articles that the model read
     tokens: int
     tokenize_seconds: float
 
@@ -285,53 +289,62 @@ class _Answering:
     generated_tokens: int = 0
 
 
+def _articles_to_read(
+    articles: tuple[Article, ...],
+    relevance: Relevance,
+    candidates: Collection[str],
+    method: str,
+    settings: Settings,
+) -> tuple[Article, ...]:
+    """All of them, but for a shortlist: the most relevant ones, and the `candidates` from the question before."""
+    if method != "shortlist":
+        return articles
+    nearest = sorted(
+        articles, key=lambda article: (article.number not in candidates, -relevance.articles[article.number])
+    )
+    return tuple(nearest[: max(settings.shortlist, len(candidates))])
+
+
 def _read(
     question: str,
     articles: tuple[Article, ...],
-    named: Sequence[Reference],
-    candidates: Collection[str],
     method: str,
-    relevance: Mapping[str, float],
     settings: Settings,
-    models: Models,
+    store: Store,
+    edition: Edition,
+    engine: Engine,
     progress: Progress,
 ) -> _Reading:
-    """Let the model read the articles that `method` names, and select among them."""
+    """Let the model read `articles` by `method`."""
     reading, in_words = READINGS[method]
-    evidence: Evidence = "word" if in_words else models.engine.evidence
-    if method == "shortlist":
-        nearest = sorted(
-            articles, key=lambda article: (article.number not in candidates, -relevance[article.number])
+    evidence: Evidence = "word" if in_words else engine.evidence
+    if not articles:
+        return _Reading(evidence, {}, 0, 0.0)
+
+    def judge(some: Sequence[Article], asked: str, what: str) -> Judgement:
+        progress.show_done(what, 0, len(some))
+        return engine.judge(
+            some,
+            asked,
+            evidence=evidence,
+            reading=reading,
+            batch_tokens=settings.batch_tokens,
+            batch_articles=settings.batch_articles,
+            show_read=count_read(progress.show_done, what, len(some)),
         )
-        articles = tuple(nearest[: max(settings.shortlist, len(candidates))])
-    read = 0
 
-    def show_read(more: int) -> None:
-        nonlocal read
-        read += more
-        progress.show_done("articles read", read, len(articles))
-
-    progress.show_done("articles read", 0, len(articles))
-    judgement = models.engine.judge(
-        articles,
-        question,
-        evidence=evidence,
-        reading=reading,
-        batch_tokens=settings.batch_tokens,
-        batch_articles=settings.batch_articles,
-        show_read=show_read,
-    )
-    scores = {decision.article: decision.score for decision in judgement.decisions}
-    selection = select_articles(
-        fuse_scores(relevance, scores) if evidence == "likelihood" else scores,
-        relevance,
-        evidence=evidence,
-        threshold=settings.threshold,
-        top=settings.top,
-        named=[reference.article for reference in named],
-    )
+    judgement = judge(articles, question, "articles read")
+    scores = judgement.scores
+    if evidence == "yes-no" and not is_server(engine.info.device):  # a server's requests may cost money
+        # How much the model is for each article when nothing is asked (Zhao et al., arXiv 2102.09690): read once.
+        model = f"{engine.info.name} {engine.info.revision} {engine.info.dtype} {prompts_sha256()}"
+        margins = store.null_margins(edition, model)
+        if missing := [article for article in articles if article.number not in margins]:
+            margins |= (new := judge(missing, NULL_QUESTION, "articles read without a question").scores)
+            store.save_null_margins(edition, model, new)
+        scores = {number: margin - margins[number] for number, margin in scores.items()}
     tokens = sum(decision.tokens for decision in judgement.decisions)
-    return _Reading(selection, tokens, judgement.tokenize_seconds)
+    return _Reading(evidence, scores, tokens, judgement.tokenize_seconds)
 
 
 def _write(

@@ -27,12 +27,38 @@ def article_digest(article: Article) -> str:
     return hashlib.sha256(article.print().encode()).hexdigest()[:16]
 
 
+def embedding_texts(articles: Sequence[Article]) -> list[str]:
+    """What the encoder sees: each paragraph, and behind it each of its points with what leads to it.
+
+    The article's title says what a lone paragraph is about.
+    """
+    return [
+        f"{article.title}. {text}"
+        for article in articles
+        for paragraph in article.paragraphs
+        for text in (paragraph.text, *(f"{paragraph.lead} {point.text}" for point in paragraph.points))
+    ]
+
+
+@dataclass(frozen=True)
+class ParagraphRelevance:
+    """Scores, comparable within a question: of the paragraph as a whole, and of each of its points."""
+
+    whole: float
+    points: tuple[float, ...] = ()
+
+    @property
+    def best(self) -> float:
+        return max((self.whole, *self.points))
+
+
 @dataclass(frozen=True)
 class Relevance:
-    """Natural logarithms of probabilities."""
+    """How far the places of the code are what a question is about, in natural logarithms of probabilities."""
 
-    articles: Mapping[str, float]  # by number: that the article is the one that the question is about
+    articles: Mapping[str, float]  # by number
     outside: float  # that the question is about nothing in the code
+    paragraphs: Mapping[str, Sequence[ParagraphRelevance]]  # in order, by the article's number
 
 
 class TrainedRelevance:
@@ -58,23 +84,36 @@ class TrainedRelevance:
     def judge(
         self, articles: Sequence[Article], vectors: NDArray[np.float32], question: NDArray[np.float32]
     ) -> Relevance:
-        """`vectors` is (texts, dimensions) as of ranking.embedding_texts, `question` is (dimensions,).
+        """`vectors` is (texts, dimensions), those of `embedding_texts`, and `question` is (dimensions,).
 
         An article's two opinions, that of its texts and that of its trained vector, are multiplied.
         """
         scale = float(self._tensors["scale"][0])
-        ends = np.cumsum([sum(1 + len(p.points) for p in article.paragraphs) for article in articles])
-        own_texts = np.split(vectors, ends[:-1])
-        by_texts = np.array(
-            [np.logaddexp.reduce(scale * (texts @ question)) if len(texts) else 0.0 for texts in own_texts]
+        scores = iter((scale * vectors @ question).tolist())
+        paragraphs = {
+            article.number: [
+                ParagraphRelevance(next(scores), tuple(next(scores) for _ in paragraph.points))
+                for paragraph in article.paragraphs
+            ]
+            for article in articles
+        }
+        by_texts = _log_softmax(
+            [
+                np.logaddexp.reduce(
+                    [score for one in some for score in (one.whole, *one.points)], initial=0.0
+                )
+                for some in paragraphs.values()
+            ]
         )
-        classes = [self._class(article, texts) for article, texts in zip(articles, own_texts, strict=True)]
-        outside = self._tensors["articles"][-1], self._tensors["bias"][-1]
-        by_class = np.array([scale * (vector @ question) + bias for vector, bias in [*classes, outside]])
-        by_class -= np.logaddexp.reduce(by_class)
-        scores = by_texts - np.logaddexp.reduce(by_texts) + by_class[:-1]
-        numbers = [article.number for article in articles]
-        return Relevance(dict(zip(numbers, scores.tolist(), strict=True)), float(by_class[-1]))
+        ends = np.cumsum([sum(1 + len(p.points) for p in article.paragraphs) for article in articles])
+        classes = [
+            self._class(article, own)
+            for article, own in zip(articles, np.split(vectors, ends[:-1]), strict=True)
+        ]
+        outside = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
+        by_class = _log_softmax([scale * (vector @ question) + bias for vector, bias in [*classes, outside]])
+        both = (by_texts + by_class[:-1]).tolist()
+        return Relevance(dict(zip(paragraphs, both, strict=True)), float(by_class[-1]), paragraphs)
 
     def _class(self, article: Article, texts: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
         """The article's vector and bias."""
@@ -83,3 +122,8 @@ class TrainedRelevance:
             return self._tensors["articles"][place], float(self._tensors["bias"][place])
         mean = texts.sum(0)
         return mean / max(float(np.linalg.norm(mean)), 1e-9), 0.0
+
+
+def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:
+    logs: NDArray[np.float64] = np.array(scores) - np.logaddexp.reduce(scores)
+    return logs

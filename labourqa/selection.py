@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .engine import Evidence
+from .relevance import Relevance
 
-# Question likelihood of an untrained small model (docs/quality.md): one nat a token counts as half a cosine.
-LIKELIHOOD_WEIGHT = 0.5
-# Selected are the articles within this much of the best one ...
-LIKELIHOOD_MARGIN = 0.15
-# ... and none when the best one is below this: on the labelled questions that refuses 2% of the answerable ones.
-LIKELIHOOD_FLOOR = 0.25
-LIKELIHOOD_TOP = 8
+# Nobody's question, if the trained classes give "outside the code" this log-probability (docs/quality.md).
+OUTSIDE = -0.7
+# Question likelihood of an untrained small model: what one nat a token counts beside the trained log-probability.
+LIKELIHOOD_WEIGHT = 1.0
+# Selected are the articles within this much of the best one, few for a narrow question and more for a broad one.
+LIKELIHOOD_MARGIN = 7.0
+LIKELIHOOD_TOP = 12
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,9 @@ class Selection:
     threshold: float
 
 
-def fuse_scores(relevance: Mapping[str, float], likelihoods: Mapping[str, float]) -> dict[str, float]:
-    """Cosine similarity, less half of what the question is less likely (nats a token) here than after the best."""
-    best = max(likelihoods.values(), default=0.0)
-    return {
-        number: relevance[number] + LIKELIHOOD_WEIGHT * (likelihood - best)
-        for number, likelihood in likelihoods.items()
-    }
-
-
 def select_articles(
     read_scores: Mapping[str, float],
-    relevance: Mapping[str, float],
+    relevance: Relevance,
     *,
     evidence: Evidence,
     threshold: float | None = None,
@@ -44,25 +36,20 @@ def select_articles(
 
     Articles that it did not read rank behind them, by relevance.
 
-    Without a `threshold`: a margin of at least 0 (yes-no), a word that is not "no" (word), or near the best
-    one (likelihood).
+    Without a `threshold`: none for a question outside the code, else a margin of at least 0 (yes-no), a word that
+    is not "no" (word), or near the best one (likelihood, to which the trained relevance is added).
     """
-    behind = min(read_scores.values(), default=0.0) - max(relevance.values(), default=0.0) - 1
-    scores = {number: read_scores.get(number, behind + value) for number, value in relevance.items()}
+    if evidence == "likelihood":
+        read_scores = {n: LIKELIHOOD_WEIGHT * read_scores[n] + relevance.articles[n] for n in read_scores}
+    best = max(read_scores.values(), default=0.0)
+    behind = min(read_scores.values(), default=0.0) - max(relevance.articles.values(), default=0.0) - 1
+    scores = {number: read_scores.get(number, behind + value) for number, value in relevance.articles.items()}
+    candidates = sorted(read_scores, key=lambda number: -read_scores[number])
     if threshold is None:
-        threshold = _default_threshold(read_scores, evidence)
+        threshold = {"yes-no": 0.0, "word": 0.5, "likelihood": best - LIKELIHOOD_MARGIN}[evidence]
+        if relevance.outside > OUTSIDE:
+            candidates = []
     if top is None and evidence == "likelihood":
         top = LIKELIHOOD_TOP
-    order = sorted(read_scores, key=lambda number: -read_scores[number])
-    selected = [number for number in order if read_scores[number] >= threshold][:top]
+    selected = [number for number in candidates if read_scores[number] >= threshold][:top]
     return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold)
-
-
-def _default_threshold(read_scores: Mapping[str, float], evidence: Evidence) -> float:
-    match evidence:
-        case "yes-no":
-            return 0.0
-        case "word":
-            return 0.5
-        case "likelihood":
-            return max(max(read_scores.values(), default=0.0) - LIKELIHOOD_MARGIN, LIKELIHOOD_FLOOR)

@@ -75,6 +75,14 @@ def m002_answers(db: sqlite_utils.Database) -> None:
     )
 
 
+@migrations()
+def m003_null_margins(db: sqlite_utils.Database) -> None:
+    db.execute(
+        "CREATE TABLE null_margins (article INTEGER NOT NULL REFERENCES articles(id) ON DELETE CASCADE, "
+        "model TEXT NOT NULL, margin REAL NOT NULL, PRIMARY KEY (article, model))"
+    )
+
+
 @dataclass(frozen=True)
 class Edition:
     """One version of one code, as ingested from one file."""
@@ -189,13 +197,11 @@ class Store:
 
     def token_counts(self, edition: Edition, tokenizer: str) -> dict[str, int]:
         """Tokens of each article by its number; empty if `tokenizer` has not counted them."""
-        with self._errors():
-            rows = self._rows(
-                "SELECT number, tokens FROM token_counts JOIN articles ON articles.id = article "
-                "WHERE edition = ? AND preliminary = 0 AND tokenizer = ?",
-                [edition.id, tokenizer],
-            )
-            return {row["number"]: row["tokens"] for row in rows}
+        return self._article_values(
+            "SELECT number, tokens AS value FROM token_counts JOIN articles ON articles.id = article "
+            "WHERE edition = ? AND preliminary = 0 AND tokenizer = ?",
+            [edition.id, tokenizer],
+        )
 
     def save_token_counts(self, edition: Edition, tokenizer: str, counts: Mapping[str, int]) -> None:
         with self._errors(), self._db.atomic():
@@ -204,6 +210,23 @@ class Store:
                     "INSERT OR REPLACE INTO token_counts SELECT id, ?, ? FROM articles "
                     "WHERE edition = ? AND preliminary = 0 AND number = ?",
                     [tokenizer, tokens, edition.id, number],
+                )
+
+    def null_margins(self, edition: Edition, model: str) -> dict[str, float]:
+        """What `model` made of each article, by its number, when nothing was asked; those that it has read so."""
+        return self._article_values(
+            "SELECT number, margin AS value FROM null_margins JOIN articles ON articles.id = article "
+            "WHERE edition = ? AND preliminary = 0 AND model = ?",
+            [edition.id, model],
+        )
+
+    def save_null_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
+        with self._errors(), self._db.atomic():
+            for number, margin in margins.items():
+                self._db.execute(
+                    "INSERT OR REPLACE INTO null_margins SELECT id, ?, ? FROM articles "
+                    "WHERE edition = ? AND preliminary = 0 AND number = ?",
+                    [model, margin, edition.id, number],
                 )
 
     def embeddings(self, edition: Edition, encoder: str) -> NDArray[np.float32] | None:
@@ -265,6 +288,10 @@ class Store:
             return count
 
     # Rows and objects
+
+    def _article_values(self, query: str, parameters: list[object]) -> dict[str, Any]:
+        with self._errors():
+            return {row["number"]: row["value"] for row in self._rows(query, parameters)}
 
     def _save_article(self, edition: int, preliminary: int, article: Article) -> None:
         article_id = self._insert(

@@ -35,11 +35,10 @@ from transformers import AutoTokenizer, BertModel
 from labourqa.articles import Article, split_articles
 from labourqa.config import DATA, DEFAULT_EDITION, load_settings
 from labourqa.document import read_document
-from labourqa.evaluation import read_cases
+from labourqa.evaluation import Case, read_cases
 from labourqa.metrics import ndcg_at, recall_at, reciprocal_rank
 from labourqa.pipeline import ENCODER
-from labourqa.ranking import embedding_texts
-from labourqa.relevance import TRAINED, article_digest
+from labourqa.relevance import TRAINED, article_digest, embedding_texts
 from labourqa.weights import fetch_weights
 
 TRAIN = ("questions-train.jsonl", "questions-written.jsonl")
@@ -69,7 +68,8 @@ class LowRank(nn.Module):
         self.up = nn.Parameter(torch.zeros(linear.out_features, rank))
 
     def forward(self, states: Tensor) -> Tensor:
-        return self.linear(states) + functional.linear(functional.linear(states, self.down), self.up)
+        own: Tensor = self.linear(states)
+        return own + functional.linear(functional.linear(states, self.down), self.up)
 
 
 class Trainer:
@@ -181,7 +181,7 @@ class Trainer:
         return sorted(chosen)
 
     @torch.no_grad()
-    def measure(self, cases: Sequence) -> dict[str, float]:
+    def measure(self, cases: Sequence[Case]) -> dict[str, float]:
         """Renews the kept vectors, and ranks the articles for the development questions."""
         self.kept = self.encode_all(self.texts)
         asked = self.encode_all([case.question for case in cases])
@@ -289,7 +289,7 @@ def main() -> None:
         for first in track(batches, f"epoch {epoch}", console=console, transient=True):
             loss = trainer.loss(order[first : first + args.batch])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             clip_grad_norm_(trainer.low_rank, 1.0)
             optimizer.step()
             schedule.step()

@@ -1,7 +1,7 @@
 from labourqa.answer import QUOTED_WORDS, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
 from labourqa.articles import Code
 from labourqa.engine import ModelInfo
-from labourqa.ranking import Similarity
+from labourqa.relevance import ParagraphRelevance, Relevance
 
 from .conftest import small_code
 
@@ -19,11 +19,22 @@ def test_a_small_model_quotes_and_a_large_one_writes() -> None:
     assert choose_kind("quoted", model(3_200_000_000)) == "quoted"
 
 
+def relevance(paragraphs: dict[str, list[ParagraphRelevance]], **articles: float) -> Relevance:
+    return Relevance({number: articles.get(f"a{number}", -1.0) for number in paragraphs}, -9.0, paragraphs)
+
+
 def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_references() -> None:
     answer = quote_answer(
-        ARTICLES[1::-1], {"1": [Similarity(0.1), Similarity(0.2, (0.1, 0.1))], "2": [Similarity(0.9)]}
+        ARTICLES[1::-1],
+        relevance(
+            {
+                "1": [ParagraphRelevance(1.0), ParagraphRelevance(2.0, (1.0, 1.0))],
+                "2": [ParagraphRelevance(9.0)],
+            }
+        ),
     )
     assert answer.text == (
+        "The rules on this: Night Work (Art. 2) and Kinds of Leave (Art. 1).\n\n"
         "Night work is paid at one and a half times the pay. [Art. 2]\n\n"
         "Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1). [Art. 1(2)]\n\n"
         "Leave is annual or special. [Art. 1(1)]"
@@ -31,11 +42,22 @@ def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_reference
     assert [str(citation.reference) for citation in answer.citations] == ["Art. 2", "Art. 1(2)", "Art. 1(1)"]
 
 
+def test_the_article_counts_as_well_as_the_paragraph() -> None:
+    paragraphs = {"1": [ParagraphRelevance(3.0), ParagraphRelevance(2.0)], "2": [ParagraphRelevance(9.0)]}
+    answer = quote_answer(ARTICLES[:2], relevance(paragraphs, a1=-0.1, a2=-8.0))
+    assert [str(citation.reference) for citation in answer.citations] == ["Art. 1(1)", "Art. 1(2)", "Art. 2"]
+
+
 def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Code) -> None:
     articles = code.articles[100:110]
     answer = quote_answer(
         articles,
-        {a.number: [Similarity(0.5, (0.5,) * len(p.points)) for p in a.paragraphs] for a in articles},
+        relevance(
+            {
+                a.number: [ParagraphRelevance(0.5, (0.5,) * len(p.points)) for p in a.paragraphs]
+                for a in articles
+            }
+        ),
     )
     law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
     assert len(answer.citations) > 1
@@ -45,11 +67,11 @@ def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Co
 
 def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(code: Code) -> None:
     article = next(article for article in code.articles if article.number == "57")
-    similarities = [Similarity(0.1, (0.1,) * len(paragraph.points)) for paragraph in article.paragraphs]
-    similarities[0] = Similarity(0.4, (0.3, 0.8, 0.75, 0.2, 0.1))
-    answer = quote_answer([article], {"57": similarities})
+    scores = [ParagraphRelevance(1.0, (1.0,) * len(paragraph.points)) for paragraph in article.paragraphs]
+    scores[0] = ParagraphRelevance(14.0, (10.0, 28.0, 26.0, 8.0, 1.0))
+    answer = quote_answer([article], relevance({"57": scores}))
     assert [str(one.reference) for one in answer.citations][:2] == ["Art. 57(1)(2)", "Art. 57(1)(3)"]
-    first = answer.text.split("\n\n")[0]
+    first = answer.text.split("\n\n")[1]
     assert first.startswith("The employer is entitled to terminate")
     assert "\n2) the employee does not achieve" in first
     assert "superfluous" not in first

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
-    "errors", "config", "document", "references", "articles", "store", "weights", "ranking", "batches", "engine",
+    "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
     "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "language",
     "conversation", "citations", "verification", "answer", "report", "pipeline", "metrics", "evaluation", "benchmark",
     "chart", "cli", "__main__",
@@ -23,7 +23,7 @@ OWNERS = {
         "cli",
     },
     "transformers": {"attention", "llama", "encoder", "weights"},
-    "safetensors": {"article_cache", "weights"},
+    "safetensors": {"article_cache", "relevance", "weights"},
     "matplotlib": {"chart"},
     "huggingface_hub": {"weights"},
     "urllib": {"remote"},
