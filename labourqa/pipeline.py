@@ -1,8 +1,10 @@
 """The whole program in two functions: `ingest` a code, `ask` it a question."""
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +29,7 @@ from .engine import READINGS, Engine, Evidence, Judgement, count_read
 from .errors import QuestionError
 from .language import foreign_language
 from .references import Reference, find_mentions
-from .relevance import Relevance, TrainedRelevance, embedding_texts
+from .relevance import Relevance, TrainedRelevance
 from .remote import RemoteEngine, is_server
 from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes, prompts_sha256
 from .selection import select_articles
@@ -135,9 +137,12 @@ def prepare(
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
     vectors = store.embeddings(edition, encoder.name)
     if vectors is None:
-        vectors = encoder.encode(
-            embedding_texts(articles),
-            show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
+        vectors = models.trained.embed(
+            articles,
+            partial(
+                encoder.encode,
+                show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
+            ),
         )
         store.save_embeddings(edition, encoder.name, vectors)
     if choose_method(settings.method, models.engine) == "article-cache":
@@ -219,6 +224,7 @@ def ask(
         run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
         articles=articles,
         selection=selection,
+        outside=math.exp(relevance.outside),
         unknown=unknown,
         answer=answering.answer,
         related=related_places(answering.answer.citations, articles, selection.selected),

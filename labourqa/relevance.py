@@ -1,13 +1,13 @@
-"""What was trained on labelled questions: the encoder's low-rank parts, and a vector for each article.
+"""What was trained on labelled questions: the encoder's low-rank parts, and vectors for the embedded edition.
 
 `data/relevance.safetensors` is made by scripts/train_relevance.py; docs/quality.md says how good it is. The low-rank
-parts serve every code. The article vectors are those of the embedded edition, found by the article's text; an
-article that has none (another code, an amended article) has the mean of its paragraphs instead.
+parts serve every code. An article of the embedded edition, found by its text, has a trained vector for itself and for
+each of its texts. Those of other articles (another code, an amended article) are what the encoder makes of them.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,8 +68,10 @@ class TrainedRelevance:
             self._tensors: dict[str, NDArray[np.float32]] = {
                 name: file.get_tensor(name).astype(np.float32) for name in names
             }
-            digests = json.loads(file.metadata()["articles"])
+            metadata = file.metadata()
+        digests, counts = json.loads(metadata["articles"]), json.loads(metadata["texts"])
         self._place = {digest: i for i, digest in enumerate(digests)}
+        self._texts = np.split(self._tensors["texts"], np.cumsum(counts)[:-1])  # of each article
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
     @cached_property
@@ -80,6 +82,18 @@ class TrainedRelevance:
             for name, up in self._tensors.items()
             if name.endswith(".up")
         }
+
+    def embed(
+        self, articles: Sequence[Article], encode: Callable[[Sequence[str]], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """(texts, dimensions) for `embedding_texts`, each of length 1: trained, or what `encode` makes of the text."""
+        places = {article.number: self._place.get(article_digest(article)) for article in articles}
+        vectors = {number: self._texts[place] for number, place in places.items() if place is not None}
+        if missing := [article for article in articles if article.number not in vectors]:
+            ends = np.cumsum([_count_texts(article) for article in missing])
+            encoded = np.split(encode(embedding_texts(missing)), ends[:-1])
+            vectors |= {article.number: own for article, own in zip(missing, encoded, strict=True)}
+        return np.concatenate([vectors[article.number] for article in articles])
 
     def judge(
         self, articles: Sequence[Article], vectors: NDArray[np.float32], question: NDArray[np.float32]
@@ -105,7 +119,7 @@ class TrainedRelevance:
                 for some in paragraphs.values()
             ]
         )
-        ends = np.cumsum([sum(1 + len(p.points) for p in article.paragraphs) for article in articles])
+        ends = np.cumsum([_count_texts(article) for article in articles])
         classes = [
             self._class(article, own)
             for article, own in zip(articles, np.split(vectors, ends[:-1]), strict=True)
@@ -122,6 +136,10 @@ class TrainedRelevance:
             return self._tensors["articles"][place], float(self._tensors["bias"][place])
         mean = texts.sum(0)
         return mean / max(float(np.linalg.norm(mean)), 1e-9), 0.0
+
+
+def _count_texts(article: Article) -> int:
+    return sum(1 + len(paragraph.points) for paragraph in article.paragraphs)
 
 
 def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:

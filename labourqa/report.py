@@ -60,6 +60,7 @@ class Report:
     run: Mapping[str, Any]  # as of describe_run
     articles: Sequence[Article]
     selection: Selection
+    outside: float  # probability that the question is about nothing in the code
     unknown: Sequence[Reference]  # places that the question names and the code does not have
     answer: Answer
     related: Sequence[Citation]  # one step away: what the cited words refer to in articles not selected
@@ -85,6 +86,7 @@ class Report:
             ],
             "read": self.selection.read,
             "selected": list(self.selection.selected),
+            "outside": round(self.outside, 4),
             "unknown": [str(reference) for reference in self.unknown],
             "answer": {
                 "kind": self.answer.kind,

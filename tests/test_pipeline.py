@@ -1,5 +1,6 @@
 """The whole path on the real embedded models and the real edition."""
 
+import copy
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from labourqa.articles import Code
 from labourqa.config import REFERENCE_CASES, Settings
 from labourqa.errors import QuestionError
 from labourqa.evaluation import Case, read_cases
-from labourqa.pipeline import Models, Silent, ask, check_question, resolve_mentions
+from labourqa.pipeline import NULL_QUESTION, Models, Silent, ask, check_question, resolve_mentions
 from labourqa.references import Reference
 from labourqa.report import Report
 from labourqa.store import Store
@@ -131,6 +132,50 @@ def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, m
     assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
     scores = [a["score"] for a in document["articles"] if a["selected"]]
     assert min(scores) >= document["threshold"]
+
+
+@model
+def test_a_margin_is_less_what_the_model_says_when_nothing_is_asked_which_is_read_once(
+    prepared_home: Path, home_store: Store, models: Models
+) -> None:
+    engine = copy.copy(models.engine)
+    engine.evidence = "yes-no"  # type: ignore[misc]  # as if it had a billion parameters
+    shown: list[str] = []
+
+    class Watching(Silent):
+        def show_done(self, what: str, done: float, total: int | None = None) -> None:
+            shown.append(what)
+
+    settings = Settings(home=prepared_home, method="shortlist", shortlist=3, answer="quoted")
+    question = "How is night work paid?"
+    for reads_nothing in (True, False):
+        shown.clear()
+        report = ask(
+            question,
+            settings=settings,
+            store=home_store,
+            models=dataclasses.replace(models, engine=engine),
+            progress=Watching(),
+        )
+        assert ("articles read without a question" in shown) == reads_nothing
+    best = sorted(report.articles, key=lambda article: -report.selection.scores[article.number])[:3]
+    margins = [
+        engine.judge(
+            best,
+            asked,
+            evidence="yes-no",
+            reading="packed",
+            batch_tokens=10_000,
+            batch_articles=8,
+            show_read=lambda _: None,
+        ).scores
+        for asked in (question, NULL_QUESTION)
+    ]
+    for article in best:
+        number = article.number
+        assert report.selection.scores[number] == pytest.approx(
+            margins[0][number] - margins[1][number], abs=0.01
+        )
 
 
 @model
