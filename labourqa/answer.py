@@ -1,6 +1,5 @@
 """The answer: the code's own words (quoted), the model's words about them (written), or a refusal."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +15,14 @@ from .references import Reference, show_number
 from .relevance import ParagraphRelevance, Relevance
 from .verification import Statement, check_statements
 
-QUOTED_WORDS = 150  # a quoted answer stops before it grows longer, but has at least one paragraph
-LONG_WORDS = 40  # of a longer paragraph with points, those are quoted that answer the question ...
-POINT_MARGIN = 4.0  # ... nearly as well as the best one
+# Quoted are the paragraphs within this much of the best one, in log-probability: about 120 words for a narrow question
+# and more for a broad one (docs/quality.md) ...
+PARAGRAPH_MARGIN = 4.0
+QUOTED_WORDS = 250  # ... but no more than so many words, and at least one paragraph
+# Of a paragraph with more words, points are quoted where one answers so much better than the paragraph as a whole: that
+# one, and those within as much of it.
+LONG_WORDS = 60
+POINT_MARGIN = 4.0
 ARTICLE_WEIGHT = 0.5  # of an article's log-probability beside that of the paragraph within it
 WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
 
@@ -67,26 +71,29 @@ def quote_answer(
     Of a long paragraph with points, its lead and the points that answer. Those `named` in the question stand first.
     """
     first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
-    candidates: list[tuple[float, Article, Paragraph, ParagraphRelevance]] = []
+    candidates: list[tuple[float, bool, Article, Paragraph, ParagraphRelevance]] = []
     for article in articles:
         scores = relevance.paragraphs[article.number]
         total = np.logaddexp.reduce([score.best for score in scores])
         for paragraph, score in zip(article.paragraphs, scores, strict=True):
             place = ARTICLE_WEIGHT * relevance.articles[article.number] + score.best - total
             is_named = (article.number, paragraph.number) in first
-            candidates.append((math.inf if is_named else place, article, paragraph, score))
+            candidates.append((place, is_named, article, paragraph, score))
+    best = max((candidate[0] for candidate in candidates), default=0.0)
     passages: list[str] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
     words = 0
-    for _, article, paragraph, score in sorted(candidates, key=lambda candidate: -candidate[0]):
+    for place, is_named, article, paragraph, score in sorted(
+        candidates, key=lambda one: (not one[1], -one[0])
+    ):
         points = _answering_points(paragraph, score)
         quoted = [
             Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
             for point in points
         ] or [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
         more = sum(len(citation.quote.split()) for citation in quoted)
-        if passages and words + more > QUOTED_WORDS:
+        if passages and (words + more > QUOTED_WORDS or (place < best - PARAGRAPH_MARGIN and not is_named)):
             continue
         words += more
         lines = [f"{one.reference.point}) {one.quote}" if points else one.quote for one in quoted]
@@ -94,7 +101,7 @@ def quote_answer(
         passages.append("\n".join([paragraph.lead, *lines] if points else lines))
         citations += quoted
         quoted_articles.append(article)
-    return Answer("quoted", "\n\n".join([_lead(quoted_articles), *passages]), tuple(citations))
+    return Answer("quoted", "\n\n".join([_lead(quoted_articles or articles), *passages]), tuple(citations))
 
 
 def _lead(articles: Sequence[Article]) -> str:
@@ -106,7 +113,7 @@ def _lead(articles: Sequence[Article]) -> str:
 
 def _answering_points(paragraph: Paragraph, score: ParagraphRelevance) -> list[Point]:
     """Those points of a long paragraph that answer the question; none where it is better quoted as a whole."""
-    if len(paragraph.text.split()) <= LONG_WORDS or score.best == score.whole:
+    if len(paragraph.text.split()) <= LONG_WORDS or score.best <= score.whole + POINT_MARGIN:
         return []
     points = [
         point

@@ -11,7 +11,7 @@ OUTSIDE = -0.7
 # Question likelihood of an untrained small model: what one nat a token counts beside the trained log-probability.
 LIKELIHOOD_WEIGHT = 1.0
 # Selected are the articles within this much of the best one, few for a narrow question and more for a broad one.
-LIKELIHOOD_MARGIN = 7.0
+LIKELIHOOD_MARGIN = 10.0
 LIKELIHOOD_TOP = 12
 
 
