@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from labourqa.articles import Code
 from labourqa.config import DATA
@@ -45,9 +47,26 @@ def test_probabilities_of_places_come_from_texts_and_trained_vectors(trained: Tr
     relevance = trained.judge(articles, vectors, vectors[4])
     assert max(relevance.articles, key=lambda number: relevance.articles[number]) == "2"
     assert relevance.articles["2^1"] == pytest.approx(relevance.articles["1"], abs=2)
-    assert sum(math.exp(value) for value in relevance.articles.values()) < 1
+    assert sum(math.exp(value) for value in relevance.articles.values()) < 1.000001
     assert [len(one.points) for one in relevance.paragraphs["1"]] == [0, 2]
     assert relevance.paragraphs["2"][0].best > 10 > relevance.paragraphs["1"][1].best
+
+
+def test_only_texts_without_a_trained_vector_are_encoded(trained: TrainedRelevance, code: Code) -> None:
+    encoded: list[str] = []
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        encoded.extend(texts)
+        return np.ones((len(texts), 384), dtype=np.float32)
+
+    amended = dataclasses.replace(code.articles[1], title="Amended")
+    articles = (code.articles[0], amended, code.articles[2])
+    vectors = trained.embed(articles, encode)
+    assert encoded == embedding_texts([amended])
+    assert vectors.shape == (len(embedding_texts(articles)), 384)
+    first = len(embedding_texts(articles[:1]))
+    assert (vectors == 1).all(1).nonzero()[0].tolist() == list(range(first, first + len(encoded)))
+    assert np.linalg.norm(vectors[:first], axis=1) == pytest.approx(1, abs=0.01)
 
 
 @pytest.fixture(scope="module")
