@@ -305,8 +305,8 @@ def describe_machine() -> dict[str, Any]:
 
     return {
         "processor": _name_processor(),
-        "cores": psutil.cpucount_read(logical=False),
-        "logical_cores": psutil.cpucount_read(),
+        "cores": psutil.cpu_count(logical=False),
+        "logical_cores": psutil.cpu_count(),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "memory_bytes": psutil.virtual_memory().total,

@@ -17,6 +17,13 @@ from .metrics import f_beta, fact_stated, ndcg_at, precision, recall, recall_at,
 from .report import ranked_numbers
 
 NEEDED_GRADE = 2
+SELECTION = (
+    "recall", "precision", "f2", "all_needed", "selected", "mrr", "recall_at_5", "recall_at_10", "recall_at_20",
+    "ndcg_at_10",
+)  # fmt: skip
+MEASURES = (*SELECTION, "facts_stated", "citations_resolve", "refused_rightly", "refused_wrongly")
+RESAMPLES = 2_000
+WORST = 20
 
 
 @dataclass(frozen=True)
@@ -140,17 +147,8 @@ def published_figures() -> dict[str, Any]:
     return figures
 
 
-SELECTION = (
-    "recall", "precision", "f2", "all_needed", "selected", "mrr", "recall_at_5", "recall_at_10", "recall_at_20",
-    "ndcg_at_10",
-)  # fmt: skip
-MEASURES = (*SELECTION, "facts_stated", "citations_resolve", "refused_rightly", "refused_wrongly")
-RESAMPLES = 2_000
-WORST = 20
-
-_Measured = Mapping[
-    str, Sequence[float]
-]  # by measure, what one question adds to its mean: values of 0 or more things
+# By measure, what one question adds to its mean: values of no, one or more things.
+_Measured = Mapping[str, Sequence[float]]
 
 
 def _measure(case: Case, report: Mapping[str, Any]) -> _Measured:
