@@ -9,7 +9,7 @@ from .relevance import Relevance
 # Nobody's question, if the trained classes give "outside the code" this log-probability (docs/quality.md).
 OUTSIDE = -0.7
 # Question likelihood of an untrained small model: what one nat a token counts beside the trained log-probability.
-LIKELIHOOD_WEIGHT = 1.0
+LIKELIHOOD_WEIGHT = 5.0
 # Selected are the articles within this much of the best one, few for a narrow question and more for a broad one.
 LIKELIHOOD_MARGIN = 10.0
 LIKELIHOOD_TOP = 12
