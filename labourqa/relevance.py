@@ -7,10 +7,10 @@ each of its texts. Those of other articles (another code, an amended article) ar
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,11 @@ def embedding_texts(articles: Sequence[Article]) -> list[str]:
         for paragraph in article.paragraphs
         for text in (paragraph.text, *(f"{paragraph.lead} {point.text}" for point in paragraph.points))
     ]
+
+
+def count_texts(article: Article) -> int:
+    """How many `embedding_texts` it has."""
+    return sum(1 + len(paragraph.points) for paragraph in article.paragraphs)
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,10 @@ class TrainedRelevance:
             metadata = file.metadata()
         digests, counts = json.loads(metadata["articles"]), json.loads(metadata["texts"])
         self._place = {digest: i for i, digest in enumerate(digests)}
-        self._texts = np.split(self._tensors["texts"], np.cumsum(counts)[:-1])  # of each article
+        self._texts = _split(self._tensors["texts"], counts)  # of each article
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
-    @cached_property
+    @property
     def changes(self) -> dict[str, NDArray[np.float32]]:
         """What is added to the encoder's matrices, by module name, each (out, in)."""
         return {
@@ -90,8 +95,7 @@ class TrainedRelevance:
         places = {article.number: self._place.get(article_digest(article)) for article in articles}
         vectors = {number: self._texts[place] for number, place in places.items() if place is not None}
         if missing := [article for article in articles if article.number not in vectors]:
-            ends = np.cumsum([_count_texts(article) for article in missing])
-            encoded = np.split(encode(embedding_texts(missing)), ends[:-1])
+            encoded = _split(encode(embedding_texts(missing)), map(count_texts, missing))
             vectors |= {article.number: own for article, own in zip(missing, encoded, strict=True)}
         return np.concatenate([vectors[article.number] for article in articles])
 
@@ -103,26 +107,21 @@ class TrainedRelevance:
         An article's two opinions, that of its texts and that of its trained vector, are multiplied.
         """
         scale = float(self._tensors["scale"][0])
-        scores = iter((scale * vectors @ question).tolist())
+        scores = scale * vectors @ question
+        each = iter(scores.tolist())
         paragraphs = {
             article.number: [
-                ParagraphRelevance(next(scores), tuple(next(scores) for _ in paragraph.points))
+                ParagraphRelevance(next(each), tuple(next(each) for _ in paragraph.points))
                 for paragraph in article.paragraphs
             ]
             for article in articles
         }
+        counts = [count_texts(article) for article in articles]
         by_texts = _log_softmax(
-            [
-                np.logaddexp.reduce(
-                    [score for one in some for score in (one.whole, *one.points)], initial=0.0
-                )
-                for some in paragraphs.values()
-            ]
+            [np.logaddexp.reduce(own, initial=0.0) for own in _split(scores.astype(np.float64), counts)]
         )
-        ends = np.cumsum([_count_texts(article) for article in articles])
         classes = [
-            self._class(article, own)
-            for article, own in zip(articles, np.split(vectors, ends[:-1]), strict=True)
+            self._class(article, own) for article, own in zip(articles, _split(vectors, counts), strict=True)
         ]
         outside = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
         by_class = _log_softmax([scale * (vector @ question) + bias for vector, bias in [*classes, outside]])
@@ -138,8 +137,9 @@ class TrainedRelevance:
         return mean / max(float(np.linalg.norm(mean)), 1e-9), 0.0
 
 
-def _count_texts(article: Article) -> int:
-    return sum(1 + len(paragraph.points) for paragraph in article.paragraphs)
+def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
+    """So many rows each, one after the other."""
+    return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
 def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:

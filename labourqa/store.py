@@ -204,13 +204,11 @@ class Store:
         )
 
     def save_token_counts(self, edition: Edition, tokenizer: str, counts: Mapping[str, int]) -> None:
-        with self._errors(), self._db.atomic():
-            for number, tokens in counts.items():
-                self._db.execute(
-                    "INSERT OR REPLACE INTO token_counts SELECT id, ?, ? FROM articles "
-                    "WHERE edition = ? AND preliminary = 0 AND number = ?",
-                    [tokenizer, tokens, edition.id, number],
-                )
+        self._save_article_values(
+            "INSERT OR REPLACE INTO token_counts SELECT id, ?, ? FROM articles "
+            "WHERE edition = ? AND preliminary = 0 AND number = ?",
+            edition, tokenizer, counts,
+        )  # fmt: skip
 
     def null_margins(self, edition: Edition, model: str) -> dict[str, float]:
         """What `model` made of each article, by its number, when nothing was asked; those that it has read so."""
@@ -221,13 +219,11 @@ class Store:
         )
 
     def save_null_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
-        with self._errors(), self._db.atomic():
-            for number, margin in margins.items():
-                self._db.execute(
-                    "INSERT OR REPLACE INTO null_margins SELECT id, ?, ? FROM articles "
-                    "WHERE edition = ? AND preliminary = 0 AND number = ?",
-                    [model, margin, edition.id, number],
-                )
+        self._save_article_values(
+            "INSERT OR REPLACE INTO null_margins SELECT id, ?, ? FROM articles "
+            "WHERE edition = ? AND preliminary = 0 AND number = ?",
+            edition, model, margins,
+        )  # fmt: skip
 
     def embeddings(self, edition: Edition, encoder: str) -> NDArray[np.float32] | None:
         """(texts, dimensions), a row for each paragraph and behind it one for each of its points, in order.
@@ -292,6 +288,13 @@ class Store:
     def _article_values(self, query: str, parameters: list[object]) -> dict[str, Any]:
         with self._errors():
             return {row["number"]: row["value"] for row in self._rows(query, parameters)}
+
+    def _save_article_values(
+        self, insert: str, edition: Edition, made_by: str, values: Mapping[str, float]
+    ) -> None:
+        with self._errors(), self._db.atomic():
+            for number, value in values.items():
+                self._db.execute(insert, [made_by, value, edition.id, number])
 
     def _save_article(self, edition: int, preliminary: int, article: Article) -> None:
         article_id = self._insert(

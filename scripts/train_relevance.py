@@ -41,7 +41,7 @@ from labourqa.document import read_document
 from labourqa.evaluation import Case, read_cases
 from labourqa.metrics import ndcg_at, recall_at, reciprocal_rank
 from labourqa.pipeline import ENCODER
-from labourqa.relevance import TRAINED, article_digest, embedding_texts
+from labourqa.relevance import TRAINED, article_digest, count_texts, embedding_texts
 from labourqa.weights import fetch_weights
 
 TRAIN = ("questions-train.jsonl", "questions-written.jsonl")
@@ -83,7 +83,7 @@ class Trainer:
         self.articles = articles
         self.texts = embedding_texts(articles)
         places = [
-            (i, str(paragraph.number))
+            (i, paragraph.number)
             for i, article in enumerate(articles)
             for paragraph in article.paragraphs
             for _ in range(1 + len(paragraph.points))
@@ -335,7 +335,7 @@ def main() -> None:
             {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in [*args.train, DEFAULT_EDITION]}
         ),
         "articles": json.dumps([article_digest(article) for article in articles]),
-        "texts": json.dumps([len(embedding_texts([article])) for article in articles]),
+        "texts": json.dumps([count_texts(article) for article in articles]),
     }
     console = Console(stderr=True)
     for epoch in range(done + 1, args.epochs + 1):
