@@ -32,7 +32,9 @@ class Answer:
     kind: Literal["quoted", "written", "refused"]
     text: str
     citations: tuple[Citation, ...] = ()
-    statements: tuple[Statement, ...] = ()  # of a written answer: its sentences, checked
+    statements: tuple[
+        Statement, ...
+    ] = ()  # piece by piece: the quoted passages, or the written sentences, checked
     complete: bool = True  # False: the model was stopped at the limit of its answer
 
 
@@ -81,6 +83,7 @@ def quote_answer(
             candidates.append((place, is_named, article, paragraph, score))
     best = max((candidate[0] for candidate in candidates), default=0.0)
     passages: list[str] = []
+    statements: list[Statement] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
     words = 0
@@ -97,18 +100,23 @@ def quote_answer(
             continue
         words += more
         lines = [f"{one.reference.point}) {one.quote}" if points else one.quote for one in quoted]
+        before = [paragraph.lead] if points else []
+        statements.append(Statement("\n".join([*before, *lines]), tuple(one.reference for one in quoted), ()))
         lines = [f"{line} [{one.reference}]" for line, one in zip(lines, quoted, strict=True)]
-        passages.append("\n".join([paragraph.lead, *lines] if points else lines))
+        passages.append("\n".join([*before, *lines]))
         citations += quoted
         quoted_articles.append(article)
-    return Answer("quoted", "\n\n".join([_lead(quoted_articles or articles), *passages]), tuple(citations))
+    lead = _lead(tuple(dict.fromkeys(quoted_articles or articles)))
+    return Answer("quoted", "\n\n".join([lead.text, *passages]), tuple(citations), (lead, *statements))
 
 
-def _lead(articles: Sequence[Article]) -> str:
+def _lead(articles: Sequence[Article]) -> Statement:
     """One line in plain words: which rules answer."""
-    names = [f"{article.title} (Art. {show_number(article.number)})" for article in dict.fromkeys(articles)]
+    names = [f"{article.title} (Art. {show_number(article.number)})" for article in articles]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    return f"The rules on this: {listed}."
+    return Statement(
+        f"The rules on this: {listed}.", tuple(Reference(article.number) for article in articles), ()
+    )
 
 
 def _answering_points(paragraph: Paragraph, score: ParagraphRelevance) -> list[Point]:

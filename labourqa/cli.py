@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -33,6 +34,7 @@ from .config import (
     ANSWER_KINDS,
     CACHE_BITS,
     METHODS,
+    PAGE,
     PRECISIONS,
     REFERENCE_CASES,
     Settings,
@@ -41,10 +43,12 @@ from .config import (
 from .conversation import Turn
 from .errors import LabourQAError, QuestionError, SettingsError
 from .evaluation import Case, evaluate, published_figures, read_cases, summarize
+from .export import NOTICE, describe_edition
+from .installation import describe_installation
 from .references import Reference, parse_reference, show_number
 from .remote import is_server
 from .report import describe_run
-from .store import Edition, Store
+from .store import Store
 
 # 19 tokens with the embedded model's tokenizer; with the template's behind it the question's part has 25.
 BENCH_QUESTION = "May I be dismissed during sick leave, and how long before must notice be given in writing?"
@@ -179,6 +183,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--erase", action="store_true", help="erase them and their answers")
     command.set_defaults(run=_history)
 
+    command = commands.add_parser("ui", parents=[model], help="open the page in a browser")
+    command.add_argument("--port", type=_whole_number, metavar="N", help="of the page (default: 8501)")
+    command.set_defaults(run=_ui)
+
     command = commands.add_parser("doctor", parents=[model], help="say what is installed, and where")
     command.set_defaults(run=_doctor)
     return parser
@@ -249,6 +257,8 @@ def _ask(settings: Settings, *, question: str, json: bool) -> None:
             progress=bars,
             load_seconds=models.load_seconds,
         ).to_json()
+        if settings.log:
+            store.log_answer(report)
     if json:
         _print_json(report)
     else:
@@ -258,7 +268,7 @@ def _ask(settings: Settings, *, question: str, json: bool) -> None:
 
 def _chat(settings: Settings, *, json: bool) -> None:
     """One question a line, until the end of the input."""
-    before = None
+    before = conversation = None
     with Store(settings.database) as store:
         pipeline.open_edition(store)
         with _Bars() as bars:
@@ -272,7 +282,7 @@ def _chat(settings: Settings, *, json: bool) -> None:
             if not line:
                 return
             if not line.strip():
-                before = None
+                before = conversation = None
                 continue
             try:
                 with _Bars(announce=False, show_text=not json) as bars:
@@ -284,6 +294,8 @@ def _chat(settings: Settings, *, json: bool) -> None:
                 continue
             before = Turn(report.understood, report.selection.selected)
             document = report.to_json()
+            if settings.log:
+                _, conversation = store.log_answer(document, conversation)
             if json:
                 _print_json(document)
             else:
@@ -295,7 +307,7 @@ def _ingest(settings: Settings, *, file: Path | None) -> None:
     with Store(settings.database) as store, _Bars() as bars:
         edition = pipeline.ingest(store, file)
         articles = store.articles(edition)
-        _print(f"{_name(edition)}: {len(articles)} articles, {_numbers(articles)}")
+        _print(f"{edition}: {len(articles)} articles, {_numbers(articles)}")
         models = pipeline.load_models(settings, bars)
         pipeline.prepare(store, edition, articles, settings=settings, models=models, progress=bars)
         tokens = sum(store.token_counts(edition, models.engine.tokenizer_name).values())
@@ -316,7 +328,7 @@ def _show(settings: Settings, *, reference: str) -> None:
             _print(f"\nArticle {show_number(article.number)}. {article.title}\n\n{article.text}")
             if referring := store.references_to(edition, article.number):
                 _print(f"\nReferred to in: {', '.join(f'Art. {show_number(n)}' for n in referring)}")
-        _print(f"\n{_name(edition)}")
+        _print(f"\n{edition}")
 
 
 def _search(settings: Settings, *, words: str) -> None:
@@ -452,42 +464,27 @@ def _history(settings: Settings, *, erase: bool) -> None:
 
 
 def _doctor(settings: Settings) -> None:
-    import importlib.metadata as metadata
-    import importlib.util
-    import platform
-
-    import torch
-
-    from .llama import choose_device, choose_dtype
-    from .weights import find_weights
-
-    device = choose_device()
-    name, reason = pipeline.name_model(settings)
-    if is_server(name):
-        here = "served there"
-    else:
-        here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
-    kept = list(settings.article_cache.glob("*.safetensors"))
-    lines = {
-        "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
-        "libraries": ", ".join(
-            f"{library} {metadata.version(library)}"
-            for library in ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdf")
-            if importlib.util.find_spec(library.replace("-", "_"))
-        ),
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"cpu, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
-        "precision": str(choose_dtype(device)).removeprefix("torch."),
-        "model": f"{name} ({reason}), {here}",
-        "data": str(settings.home),
-        "article cache": f"{sum(file.stat().st_size for file in kept) / 1e9:.1f} GB in {len(kept)} files",
-    }
     with Store(settings.database) as store:
-        editions = [_name(edition) for edition in store.editions()]
-    lines["editions"] = "; ".join(editions) or "none yet, run `labourqa ingest`"
-    for key, value in lines.items():
-        _print(f"{key:<13} {value}")
+        for key, value in describe_installation(settings, store).items():
+            _print(f"{key:<13} {value}")
+
+
+def _ui(settings: Settings, *, port: int | None) -> None:
+    """The page in a process of its own, which reads the same settings from its environment."""
+    with Store(settings.database) as store:
+        pipeline.open_edition(store)  # what is wrong with the database is said here
+    chosen = {
+        "HOME": settings.home, "MODEL": settings.model, "PRECISION": settings.precision, "METHOD": settings.method,
+        "CACHE_BITS": settings.cache_bits,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "streamlit", "run", str(PAGE)]
+    command += [f"--server.port={port}"] if port else []
+    try:
+        subprocess.run(
+            command, env=os.environ | {f"LABOURQA_{name}": str(value) for name, value in chosen.items()}
+        )
+    except KeyboardInterrupt:
+        stderr.print("\nlabourqa: the page is closed.")
 
 
 def _whole_number(text: str) -> int:
@@ -541,9 +538,7 @@ def _print_answer(report: dict[str, Any]) -> None:
     if not answer["complete"]:
         limit = report["settings"]["answer_tokens"]
         _print(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")
-    edition = report["edition"]
-    version = f", version of {edition['date']}" if edition["date"] else ""
-    _print(f"\n{edition['code']}{version} ({edition['source']}). Information, not legal advice.")
+    _print(f"\n{describe_edition(report)}. {NOTICE}")
 
 
 def _print_seconds(report: dict[str, Any]) -> None:
@@ -605,11 +600,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _print_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=2))  # noqa: T201  # rich would wrap it
-
-
-def _name(edition: Edition) -> str:
-    version = f", version of {edition.date}" if edition.date else ""
-    return f"{edition.code}{version} ({edition.source})"
 
 
 def _numbers(articles: Sequence[Article]) -> str:

@@ -1,4 +1,4 @@
-"""Settings, and the one place that knows where `prompts/`, `data/`, the user's data and the models' cache are.
+"""Settings, and the one place that knows where `prompts/`, `data/`, `app/`, the user's data and the models' cache are.
 
 Every setting has a default, which `labourqa.toml` (in the current folder, else in the user's data folder)
 overrides, which `LABOURQA_<NAME>` in the environment overrides, which a command-line flag overrides.
@@ -26,10 +26,11 @@ CACHE_BITS = ("16", "8")
 ANSWER_KINDS = ("auto", "quoted", "written")
 
 _PACKAGE = Path(__file__).parent
-# `pip install` puts data/ and prompts/ inside the package; a checkout keeps them beside it.
+# `pip install` puts data/, prompts/ and app/ inside the package; a checkout keeps them beside it.
 _RESOURCES = _PACKAGE if (_PACKAGE / "prompts").is_dir() else _PACKAGE.parent
 DATA = _RESOURCES / "data"
 PROMPTS = _RESOURCES / "prompts"
+PAGE = _RESOURCES / "app" / "streamlit_app.py"
 DEFAULT_EDITION = DATA / "labour-code-lt.en.txt"
 REFERENCE_CASES = DATA / "reference-cases.jsonl"
 

@@ -88,7 +88,7 @@ def evaluate(
     done = {}
     if out is not None:
         _append(out, "")  # before minutes are spent on what could not be written
-        done = _read_reports(out)
+        done = read_reports(out)
     for report in done.values():
         _check_same_run(report, run, out)
     reports: list[dict[str, Any]] = []
@@ -229,8 +229,8 @@ def _read_lines(path: Path) -> list[str]:
 _LINE_START = '{"id": '  # of every report
 
 
-def _read_reports(out: Path) -> dict[str, dict[str, Any]]:
-    """The reports that an interrupted run left in `out`; a last line cut short is taken off the file."""
+def read_reports(out: Path) -> dict[str, dict[str, Any]]:
+    """The reports that a run left in `out`, by the case's id; a last line cut short is taken off the file."""
     *lines, cut = _read_lines(out)
     if not cut.startswith(_LINE_START[: len(cut)]):  # whatever it is, it is not ours to take off
         raise EvaluationError(f"{out} is no file of reports; choose another file for --out.")

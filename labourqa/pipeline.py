@@ -179,14 +179,15 @@ def ask(
     progress: Progress,
     load_seconds: float = 0.0,
     before: Turn | None = None,
+    edition: Edition | None = None,
 ) -> Report:
-    """Read the current edition for `question`, select articles, answer from them alone.
+    """Read `edition`, by default the current one, for `question`, select articles, answer from them alone.
 
     `before` is the turn of a conversation that the question may follow up.
     """
     asked = check_question(question)
     question = check_question(understand(asked, before))
-    edition = open_edition(store)
+    edition = edition or open_edition(store)
     articles = store.articles(edition)
     vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
     started = time.perf_counter()
@@ -218,7 +219,7 @@ def ask(
         answering = _Answering(quote_answer(selected, relevance, named))
     answered = time.perf_counter()
 
-    report = Report(
+    return Report(
         question=asked,
         understood=question,
         run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
@@ -239,9 +240,6 @@ def ask(
         ),
         peak_memory_bytes=peak_memory_bytes(),
     )
-    if settings.log:
-        store.log_answer(report.to_json())
-    return report
 
 
 def resolve_mentions(

@@ -75,6 +75,7 @@ class Report:
             "understood": self.understood,
             **self.run,
             "threshold": self.selection.threshold,
+            "top": self.selection.top,
             "articles": [
                 {
                     "number": article.number,

@@ -21,6 +21,7 @@ class Selection:
     selected: tuple[str, ...]  # numbers, best first, behind those that the question names
     read: int  # articles that the model read
     threshold: float
+    top: int | None  # at most so many were selected beside those that the question names
 
 
 def select_articles(
@@ -44,12 +45,18 @@ def select_articles(
     best = max(read_scores.values(), default=0.0)
     behind = min(read_scores.values(), default=0.0) - max(relevance.articles.values(), default=0.0) - 1
     scores = {number: read_scores.get(number, behind + value) for number, value in relevance.articles.items()}
-    candidates = sorted(read_scores, key=lambda number: -read_scores[number])
+    candidates = read_scores
     if threshold is None:
         threshold = {"yes-no": 0.0, "word": 0.5, "likelihood": best - LIKELIHOOD_MARGIN}[evidence]
         if relevance.outside > OUTSIDE:
-            candidates = []
+            candidates = {}
     if top is None and evidence == "likelihood":
         top = LIKELIHOOD_TOP
-    selected = [number for number in candidates if read_scores[number] >= threshold][:top]
-    return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold)
+    selected = select_above(threshold, candidates, top)
+    return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold, top)
+
+
+def select_above(threshold: float, scores: Mapping[str, float], top: int | None = None) -> list[str]:
+    """The numbers with at least that score, best first, at most `top`."""
+    ranked = sorted(scores, key=lambda number: -scores[number])
+    return [number for number in ranked if scores[number] >= threshold][:top]

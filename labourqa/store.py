@@ -1,10 +1,11 @@
-"""Editions of labour codes, their token counts and embeddings, and the log of answers, in one SQLite file.
+"""Editions of labour codes, their token counts and embeddings, and the conversations, in one SQLite file.
 
 An edition is replaced inside one transaction, so a process killed at any moment leaves the old one answering.
 Numbers of articles, paragraphs and points are strings as printed ("72^1").
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -83,6 +84,21 @@ def m003_null_margins(db: sqlite_utils.Database) -> None:
     )
 
 
+@migrations()
+def m004_conversations(db: sqlite_utils.Database) -> None:
+    db.execute("CREATE TABLE conversations (id INTEGER PRIMARY KEY, title TEXT NOT NULL)")
+    db.execute(
+        "ALTER TABLE answers ADD COLUMN conversation INTEGER REFERENCES conversations(id) ON DELETE CASCADE"
+    )
+    db.execute(
+        "ALTER TABLE answers ADD COLUMN helpful INTEGER"
+    )  # what the reader said of it: 1, 0 or nothing
+    db.execute("ALTER TABLE answers ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
+    db.execute("INSERT INTO conversations SELECT id, question FROM answers")
+    db.execute("UPDATE answers SET conversation = id")
+    db.execute("CREATE INDEX answers_of_conversation ON answers (conversation)")
+
+
 @dataclass(frozen=True)
 class Edition:
     """One version of one code, as ingested from one file."""
@@ -92,6 +108,26 @@ class Edition:
     date: str  # ISO date of the version, "" if the text states none
     source: str  # file name
     sha256: str  # of the file
+
+    def __str__(self) -> str:
+        version = f", version of {self.date}" if self.date else ""
+        return f"{self.code}{version} ({self.source})"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    id: int
+    title: str
+    asked_at: str  # ISO time of its last question
+
+
+@dataclass(frozen=True)
+class LoggedAnswer:
+    id: int
+    asked_at: str  # ISO time, UTC
+    report: Mapping[str, Any]  # as of Report.to_json
+    helpful: bool | None  # what the reader said of it
+    reason: str
 
 
 class Store:
@@ -167,18 +203,23 @@ class Store:
             raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
         return found[0]
 
-    def search_articles(self, edition: Edition, words: str, limit: int = 10) -> list[tuple[str, str, str]]:
-        """Number, title and an excerpt of the articles with all of `words`, best first (BM25, title x 4)."""
+    def search_articles(
+        self, edition: Edition, words: str, *, limit: int = 10, marks: tuple[str, str] = ("", "")
+    ) -> list[tuple[str, str, str]]:
+        """Number, title and an excerpt of the articles with all of `words`, best first (BM25, title x 4).
+
+        In the excerpt each of the words stands between the `marks`.
+        """
         query = self._db.quote_fts(words)
         if not query:
             return []
         with self._errors():
             rows = self._rows(
-                "SELECT number, articles.title, snippet(articles_fts, 1, '', '', ' … ', 24) AS excerpt "
+                "SELECT number, articles.title, snippet(articles_fts, 1, ?, ?, ' … ', 24) AS excerpt "
                 "FROM articles_fts JOIN articles ON articles.id = articles_fts.rowid "
                 "WHERE articles_fts MATCH ? AND edition = ? AND preliminary = 0 "
                 "ORDER BY bm25(articles_fts, 4, 1) LIMIT ?",
-                [query, edition.id, limit],
+                [*marks, query, edition.id, limit],
             )
             return [(row["number"], row["title"], row["excerpt"]) for row in rows]
 
@@ -261,12 +302,22 @@ class Store:
                     "INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", [row["id"], encoder, some.tobytes()]
                 )
 
-    # The log of answers, on this machine only
+    # Conversations, kept on this machine only
 
-    def log_answer(self, report: Mapping[str, Any]) -> None:
+    def log_answer(self, report: Mapping[str, Any], conversation: int | None = None) -> tuple[int, int]:
+        """Keep an answer, in a new conversation or at the end of another; returns its id and the conversation's."""
         with self._errors(), self._db.atomic():
+            if conversation is None:
+                conversation = self._insert("conversations", title=report["question"])
             text = json.dumps(report, ensure_ascii=False)
-            self._insert("answers", asked_at=_now(), question=report["question"], report=text)
+            answer = self._insert(
+                "answers",
+                asked_at=_now(),
+                question=report["question"],
+                report=text,
+                conversation=conversation,
+            )
+        return answer, conversation
 
     def answers(self) -> list[tuple[str, str]]:
         """When each question was asked, and the question, newest first."""
@@ -274,14 +325,74 @@ class Store:
             rows = self._rows("SELECT asked_at, question FROM answers ORDER BY id DESC")
             return [(row["asked_at"], row["question"]) for row in rows]
 
+    def conversations(self, words: str = "") -> list[Conversation]:
+        """Those with `words` in their title, a question or an answer, the one last continued first."""
+        like = "%" + re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%"
+        with self._errors():
+            rows = self._rows(
+                "SELECT conversations.id, title, max(asked_at) AS asked_at FROM conversations "
+                "JOIN answers ON conversation = conversations.id GROUP BY conversations.id "
+                "HAVING title LIKE :like ESCAPE '\\' OR sum(question LIKE :like ESCAPE '\\' "
+                "OR json_extract(report, '$.answer.text') LIKE :like ESCAPE '\\') ORDER BY max(answers.id) DESC",
+                {"like": like},
+            )
+            return [Conversation(**row) for row in rows]
+
+    def conversation(self, conversation: int) -> list[LoggedAnswer]:
+        """Its answers in order; none if there is no such conversation."""
+        with self._errors():
+            rows = self._rows(
+                "SELECT id, asked_at, report, helpful, reason FROM answers WHERE conversation = ? ORDER BY id",
+                [conversation],
+            )
+        return [
+            LoggedAnswer(
+                row["id"],
+                row["asked_at"],
+                json.loads(row["report"]),
+                None if row["helpful"] is None else bool(row["helpful"]),
+                row["reason"],
+            )
+            for row in rows
+        ]
+
+    def latest_report(self, question: str, method: str) -> Mapping[str, Any] | None:
+        """The newest answer to this very question with the articles read by `method`."""
+        with self._errors():
+            rows = self._rows(
+                "SELECT report FROM answers WHERE question = ? AND json_extract(report, '$.method') = ? "
+                "ORDER BY id DESC LIMIT 1",
+                [question, method],
+            )
+        return json.loads(rows[0]["report"]) if rows else None
+
+    def rename_conversation(self, conversation: int, title: str) -> None:
+        with self._errors(), self._db.atomic():
+            self._db.execute("UPDATE conversations SET title = ? WHERE id = ?", [title, conversation])
+
+    def save_feedback(self, answer: int, helpful: bool | None, reason: str = "") -> None:
+        """What the reader says of an answer."""
+        with self._errors(), self._db.atomic():
+            self._db.execute(
+                "UPDATE answers SET helpful = ?, reason = ? WHERE id = ?", [helpful, reason, answer]
+            )
+
+    def erase_conversation(self, conversation: int) -> None:
+        self._erase("WHERE id = ?", [conversation])
+
     def erase_answers(self) -> int:
-        """Erase the log for good, the freed pages included; returns how many answers were erased."""
+        """Erase all conversations; returns how many answers were erased."""
+        with self._errors():
+            count = self._db.table("answers").count
+        self._erase()
+        return count
+
+    def _erase(self, where: str = "", parameters: Sequence[Any] = ()) -> None:
+        """Erase conversations for good, the freed pages included."""
         with self._errors():
             with self._db.atomic():
-                count = self._db.table("answers").count
-                self._db.execute("DELETE FROM answers")
+                self._db.execute(f"DELETE FROM conversations {where}", parameters)  # noqa: S608  # literals above
             self._db.execute("VACUUM")
-            return count
 
     # Rows and objects
 

@@ -73,7 +73,7 @@ _stem = lru_cache(10_000)(stemmer("english").stemWord)
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence of an answer, what it cites, and why it should not be trusted; no doubts: none were found."""
+    """A piece of an answer, what it cites, and why it should not be trusted; no doubts: none were found."""
 
     text: str
     references: tuple[Reference, ...]

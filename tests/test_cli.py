@@ -169,7 +169,7 @@ def test_history_lists_and_erases(home: Path, capsys: pytest.CaptureFixture[str]
     from labourqa.store import Store
 
     with Store(Settings(home=home).database) as store:
-        store.log_answer({"question": "Am I \x1b[31mred?"})
+        store.log_answer({"question": "Am I \x1b[31mred?", "answer": {"text": ""}})
     assert main(["history"]) == 0
     shown = capsys.readouterr().out
     assert "Am I [31mred?" in shown
@@ -178,6 +178,24 @@ def test_history_lists_and_erases(home: Path, capsys: pytest.CaptureFixture[str]
     assert "1 answers erased" in capsys.readouterr().out
     assert main(["history"]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.model
+def test_a_question_is_kept_unless_that_is_switched_off(
+    prepared_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from labourqa.store import Store
+
+    monkeypatch.setenv("LABOURQA_HOME", str(prepared_home))
+    asked = ["ask", "How long is annual leave, briefly?", "--method", "shortlist", "--shortlist", "1"]
+    with Store(Settings(home=prepared_home).database) as store:
+        before = len(store.conversations())
+        monkeypatch.setenv("LABOURQA_LOG", "false")
+        assert main(asked) == 0
+        assert len(store.conversations()) == before
+        monkeypatch.delenv("LABOURQA_LOG")
+        assert main(asked) == 0
+        assert store.conversations()[0].title == "How long is annual leave, briefly?"
 
 
 @pytest.mark.model

@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
     "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "language",
-    "conversation", "citations", "verification", "answer", "report", "pipeline", "metrics", "evaluation", "benchmark",
-    "chart", "cli", "__main__",
+    "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics", "evaluation",
+    "benchmark", "chart", "installation", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
@@ -20,11 +20,13 @@ OWNERS = {
     "pypdf": {"document"},
     "torch": {
         "attention", "article_cache", "layers", "decoder", "llama", "encoder", "weights", "pipeline", "benchmark",
-        "cli",
+        "installation",
     },
     "transformers": {"attention", "llama", "encoder", "weights"},
     "safetensors": {"article_cache", "relevance", "weights"},
     "matplotlib": {"chart"},
+    "docx": {"export"},
+    "streamlit": set(),  # of app/ alone
     "huggingface_hub": {"weights"},
     "urllib": {"remote"},
     "rich": {"cli"},
@@ -32,7 +34,7 @@ OWNERS = {
     "snowballstemmer": {"verification"},
     "argparse": {"cli"},
     "platformdirs": {"config"},
-}  # fmt: skip  # weights, pipeline, benchmark and cli import torch inside the functions that need it
+}  # fmt: skip  # weights, pipeline, benchmark and installation import torch inside the functions that need it
 
 
 def imports(module: str) -> list[tuple[str, bool]]:

@@ -254,18 +254,6 @@ def test_of_a_paragraph_that_does_not_exist_the_article_is_named(code: Code) -> 
     assert (named, unknown) == ((Reference("144"), Reference("57", "1")), (Reference("144", "99"),))
 
 
-@model
-def test_a_report_is_logged_unless_that_is_switched_off(
-    prepared_home: Path, home_store: Store, models: Models
-) -> None:
-    before = len(home_store.answers())
-    few: dict[str, object] = {"method": "shortlist", "shortlist": 1}
-    ask_embedded("How long is annual leave?", prepared_home, home_store, models, log=False, **few)
-    assert len(home_store.answers()) == before
-    ask_embedded("How long is annual leave?", prepared_home, home_store, models, **few)
-    assert home_store.answers()[0][1] == "How long is annual leave?"
-
-
 @pytest.mark.parametrize("question", ["", "   ", "???", "\n\t", "—"])
 def test_an_empty_question_is_refused_with_an_example(question: str) -> None:
     with pytest.raises(QuestionError, match="question is empty"):

@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,16 +145,99 @@ def test_embeddings_come_back_in_the_order_of_paragraphs_and_points(
     np.testing.assert_array_equal(loaded, vectors)
 
 
-def test_erased_answers_are_not_left_in_the_file(tmp_path: Path) -> None:
+def report(question: str, text: str = "Yes.", method: str = "article-cache") -> dict[str, Any]:
+    return {"question": question, "method": method, "answer": {"text": text}}
+
+
+@pytest.mark.parametrize("everything", [True, False])
+def test_erased_answers_are_not_left_in_the_file(tmp_path: Path, everything: bool) -> None:
     path = tmp_path / "x.db"
     with Store(path) as store:
         store._db.execute("PRAGMA secure_delete = OFF")  # on in some builds of SQLite, off in others
-        store.log_answer({"question": "Am I pregnant-and-fired-xyzzy?"})
+        _, conversation = store.log_answer(report("Am I pregnant-and-fired-xyzzy?"))
         assert [question for _, question in store.answers()] == ["Am I pregnant-and-fired-xyzzy?"]
-        assert store.erase_answers() == 1
+        if everything:
+            assert store.erase_answers() == 1
+        else:
+            store.erase_conversation(conversation)
         assert store.answers() == []
+        assert store.conversations() == []
     for file in tmp_path.iterdir():
         assert b"xyzzy" not in file.read_bytes()
+
+
+def test_a_conversation_keeps_its_answers_in_order(store: Store) -> None:
+    first, leave = store.log_answer(report("How long is leave?"))
+    _, night = store.log_answer(report("Is night work paid more?"))
+    second, same = store.log_answer(report("And at 50?"), leave)
+    assert same == leave
+    assert [answer.report["question"] for answer in store.conversation(leave)] == [
+        "How long is leave?",
+        "And at 50?",
+    ]
+    assert [answer.id for answer in store.conversation(leave)] == [first, second]
+    assert [one.id for one in store.conversations()] == [leave, night]  # the last one continued stands first
+    assert store.conversation(999) == []
+
+
+def test_a_conversation_is_renamed_and_erased_alone(store: Store) -> None:
+    _, leave = store.log_answer(report("How long is leave?"))
+    _, night = store.log_answer(report("Is night work paid more?"))
+    store.rename_conversation(leave, "Leave")
+    store.erase_conversation(night)
+    assert [(one.id, one.title) for one in store.conversations()] == [(leave, "Leave")]
+    assert store.conversation(night) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [("LEAVE", True), ("renamed", True), ("twenty", True), ("night", False), ("%", False), ("_ong", False)],
+)
+def test_conversations_are_found_by_title_question_and_answer(store: Store, words: str, found: bool) -> None:
+    _, leave = store.log_answer(report("How long is leave?", "At least twenty days."))
+    store.rename_conversation(leave, "Renamed")
+    assert bool(store.conversations(words)) == found
+
+
+@pytest.mark.parametrize("helpful", [True, False])
+def test_feedback_is_kept_with_its_answer(store: Store, helpful: bool) -> None:
+    answer, conversation = store.log_answer(report("How long is leave?"))
+    assert store.conversation(conversation)[0].helpful is None
+    store.save_feedback(answer, helpful, "the wrong article")
+    kept = store.conversation(conversation)[0]
+    assert (kept.helpful, kept.reason) == (helpful, "the wrong article")
+    store.save_feedback(answer, None)
+    assert store.conversation(conversation)[0].helpful is None
+
+
+def test_the_latest_report_is_of_this_question_and_method(store: Store) -> None:
+    for text, method in (("old", "token-batches"), ("new", "token-batches"), ("other", "article-cache")):
+        store.log_answer(report("Why?", text, method))
+    found = store.latest_report("Why?", "token-batches")
+    assert found is not None
+    assert found["answer"]["text"] == "new"
+    assert store.latest_report("Why?", "packed") is None
+    assert store.latest_report("Why not?", "token-batches") is None
+
+
+def test_answers_of_an_older_database_become_conversations(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        for table in ("answers", "conversations"):
+            store._db.execute(f"DROP TABLE {table}")
+        store._db.execute(
+            "CREATE TABLE answers (id INTEGER PRIMARY KEY, asked_at TEXT NOT NULL, "
+            "question TEXT NOT NULL, report TEXT NOT NULL)"
+        )
+        store._db.execute(
+            "INSERT INTO answers VALUES (7, '2026', 'How long?', '{\"question\": \"How long?\"}')"
+        )
+        store._db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm004_conversations'")
+        store._db.conn.commit()
+    with Store(path) as store:
+        [conversation] = store.conversations()
+        assert conversation.title == "How long?"
+        assert store.conversation(conversation.id)[0].report == {"question": "How long?"}
 
 
 @pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 5000])

@@ -1,0 +1,18 @@
+"""The page: `labourqa ui`, or `streamlit run app/streamlit_app.py`.
+
+It shows what `labourqa` does and has no logic of its own. One file for each page, and in `common.py` what they share:
+the engine, which is loaded once a server, and the settings, which every visitor has for himself.
+"""
+
+import common
+import history
+import streamlit as st
+
+st.set_page_config(page_title="labourqa", page_icon=":material/balance:", layout="centered")
+page = st.navigation([common.ASK, common.CODE, common.EVALUATION, common.SETTINGS])
+with common.user_errors():
+    common.server()  # begins to load the models
+    with st.sidebar:
+        common.show_loading()
+        history.show()
+    page.run()
