@@ -7,6 +7,7 @@ from labourqa.export import escape_markdown
 from labourqa.store import Conversation
 
 SHOWN = 30
+TITLE_CHARACTERS = 24  # as many as fit beside the menu
 
 
 def show() -> None:
@@ -38,13 +39,12 @@ def open_conversation(conversation: int | None) -> None:
 
 def _show_one(conversation: Conversation) -> None:
     is_open = conversation.id == st.session_state.get("conversation")
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", wrap=False):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
         if st.button(
             escape_markdown(_shorten(conversation.title)),
             key=f"open-{conversation.id}",
             type="secondary" if is_open else "tertiary",
-            help=f"Asked on {conversation.asked_at[:10]}",
-            width="stretch",
+            help=escape_markdown(f"{conversation.title} ({conversation.asked_at[:10]})"),
         ):
             open_conversation(conversation.id)
         chosen = st.menu_button("Edit", ["Rename", "Delete"], type="tertiary", key=f"menu-{conversation.id}")
@@ -76,4 +76,4 @@ def _delete(conversation: Conversation) -> None:
 
 
 def _shorten(title: str) -> str:
-    return title if len(title) <= 60 else title[:59].rstrip() + "…"
+    return title if len(title) <= TITLE_CHARACTERS else title[: TITLE_CHARACTERS - 1].rstrip() + "…"

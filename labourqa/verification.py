@@ -26,6 +26,7 @@ _CITED = re.compile(
 )
 _BRACKETED = re.compile(r"(?:[\[(]Art(?:icle)?s?\b(?:[^\[\]()]|\([^()]*\))*[\])][.;,]?\s*)+")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
+_LIST_NUMBER = re.compile(r"\(?\d{1,3}[.)]+")
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?")
 
@@ -93,7 +94,7 @@ def split_sentences(text: str) -> list[str]:
         if sentences and (behind := _BRACKETED.match(piece)):
             sentences[-1] += " " + behind[0].strip()
             piece = piece[behind.end() :]
-        if piece:
+        if piece and not _LIST_NUMBER.fullmatch(piece):
             sentences.append(piece)
     return sentences
 

@@ -126,6 +126,8 @@ def test_a_question_from_the_click_to_the_export(
     browser: Browser, address: str, viewport: ViewportSize
 ) -> None:
     visitor = browser.new_context(viewport=viewport)
+    asked_for: list[str] = []
+    visitor.on("request", lambda request: asked_for.append(request.url))
     page = visit(visitor, address)
     page.get_by_role("button", name=NIGHT).click()
     expect(page.get_by_text("of 257 articles read").first).to_be_visible(timeout=ANSWER_MS)  # progress
@@ -162,6 +164,7 @@ def test_a_question_from_the_click_to_the_export(
     assert page.evaluate(
         "document.documentElement.scrollWidth <= window.innerWidth"
     )  # nothing hangs over the edge
+    assert [url for url in asked_for if not url.startswith((address, "data:", "blob:"))] == []  # nothing from elsewhere
     visitor.close()
 
 

@@ -37,7 +37,7 @@ def test_numbers_are_read_in_digits_and_words(text: str, values: set[float]) -> 
 
 
 def test_sentences_keep_the_references_that_stand_behind_them() -> None:
-    text = "Night work is paid more. [Art. 144(3)] See Art. 57(1). It is so.\n- First, this [Art. 2]\n- That"
+    text = "Night work is paid more. [Art. 144(3)] See Art. 57(1). It is so.\n- First, this [Art. 2]\n2. That\n3."
     assert split_sentences(text) == [
         "Night work is paid more. [Art. 144(3)]",
         "See Art. 57(1).",

@@ -67,8 +67,11 @@ def _show_evaluation(own: Path, *, run: bool) -> None:
     """What was measured so far; with `run`, ask what was not asked yet first."""
     cases = read_cases(own / QUESTIONS)
     if run:
-        st.button("Stop", icon=":material/stop_circle:", key="stop-evaluation")
-        _run(own, cases)
+        running = st.empty()
+        with running.container():
+            st.button("Stop", icon=":material/stop_circle:", key="stop-evaluation")
+            _run(own, cases)
+        running.empty()
     reports = read_reports(own / REPORTS) if (own / REPORTS).exists() else {}
     asked = [case for case in cases if case.id in reports]
     if len(asked) < len(cases):
