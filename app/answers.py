@@ -37,6 +37,8 @@ def show_answer(answer: LoggedAnswer, key: str, *, kept: bool) -> None:
         edition = _edition_of(report, store)
     if report["answer"]["kind"] == "refused":
         st.info(escape_markdown(report["answer"]["text"]), icon=":material/do_not_disturb_on:")
+    elif not report["answer"]["statements"]:
+        st.text(report["answer"]["text"])
     for place, statement in enumerate(report["answer"]["statements"]):
         _show_statement(statement, report, edition, f"{key}-{place}")
     if not report["answer"]["complete"]:
@@ -113,21 +115,30 @@ def _show_actions(answer: LoggedAnswer, key: str, *, kept: bool) -> None:
         if not kept:
             return
         thumbs = st.feedback(
-            "thumbs", key=f"{key}-thumbs", default=None if answer.helpful is None else int(answer.helpful)
+            "thumbs",
+            key=f"{key}-thumbs",
+            default=None if answer.helpful is None else int(answer.helpful),
+            on_change=_save_feedback,
+            args=(answer.id, key),
         )
-    if thumbs is None:
-        return
-    reason = st.text_input(
-        "Why?",
-        value=answer.reason,
-        key=f"{key}-reason",
-        max_chars=500,
-        placeholder="What was right or wrong?",
-    )
-    if (bool(thumbs), reason) != (answer.helpful, answer.reason):
-        with common.open_store() as store:
-            store.save_feedback(answer.id, bool(thumbs), reason)
-        st.caption("Kept on this machine. Thank you.")
+    if thumbs is not None:
+        st.text_input(
+            "Why? Kept on this machine.",
+            value=answer.reason,
+            key=f"{key}-reason",
+            max_chars=500,
+            placeholder="What was right or wrong?",
+            on_change=_save_feedback,
+            args=(answer.id, key),
+        )
+
+
+def _save_feedback(answer: int, key: str) -> None:
+    thumbs = st.session_state[f"{key}-thumbs"]
+    with common.open_store() as store:
+        store.save_feedback(
+            answer, None if thumbs is None else bool(thumbs), st.session_state.get(f"{key}-reason", "")
+        )
 
 
 def _show_read(report: Mapping[str, Any], key: str) -> None:
@@ -146,9 +157,9 @@ def _show_read(report: Mapping[str, Any], key: str) -> None:
         key=f"{key}-threshold",
         format="%.2f",
     )
-    changed = threshold != default
-    selected = select_above(threshold, read, report["top"]) if changed else list(report["selected"])
-    limit = f", at most {report['top']}" if report["top"] else ""
+    changed, top = threshold != default, report.get("top")
+    selected = select_above(threshold, read, top) if changed else list(report["selected"])
+    limit = f", at most {top}" if top else ""
     st.markdown(
         f"**{len(read)} of {len(scores)} articles read, {len(selected)} "
         f"{'would be ' if changed else ''}selected** from a score of {threshold:.2f} on{limit}."

@@ -20,7 +20,7 @@ SETTINGS = st.Page("app_pages/settings.py", title="Settings", icon=":material/se
 
 
 class Loading:
-    """Models on their way into the memory, in a thread of their own; a pipeline.Progress."""
+    """Models on their way into the memory, in a thread of their own once started; a pipeline.Progress."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -28,7 +28,13 @@ class Loading:
         self.error = ""
         self.done = ("loading the model", 0.0)  # what is being done, and the part of it that is done
         self.finished = threading.Event()
-        threading.Thread(target=self._load, daemon=True).start()
+        self._thread = threading.Thread(target=self._load, daemon=True)
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        with self._lock:
+            if not self._thread.ident:
+                self._thread.start()
 
     def _load(self) -> None:
         try:
@@ -59,13 +65,11 @@ class Server:
     """One model for all visitors."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self.loading = Loading(load_settings({}))
 
     def load(self, settings: Settings) -> None:
         """Load another model, or the same one again, in place of the present one."""
-        with self._lock:
-            self.loading = Loading(settings)
+        self.loading = Loading(settings)
 
 
 @st.cache_resource(show_spinner=False)
@@ -93,6 +97,7 @@ def edition(store: Store) -> Edition:
 def wait_for_models(show: Callable[[str, float], object]) -> pipeline.Models:
     """`show` hears what is being done, and the part of it that is done. Raises LabourQAError if it failed."""
     loading = server().loading
+    loading.start()
     while not loading.finished.wait(0.2):
         show(*loading.done)
     if loading.models is None:

@@ -39,7 +39,9 @@ def open_conversation(conversation: int | None) -> None:
 
 def _show_one(conversation: Conversation) -> None:
     is_open = conversation.id == st.session_state.get("conversation")
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False):
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+    ):
         if st.button(
             escape_markdown(_shorten(conversation.title)),
             key=f"open-{conversation.id}",

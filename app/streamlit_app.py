@@ -11,8 +11,8 @@ import streamlit as st
 st.set_page_config(page_title="labourqa", page_icon=":material/balance:", layout="centered")
 page = st.navigation([common.ASK, common.CODE, common.EVALUATION, common.SETTINGS])
 with common.user_errors():
-    common.server()  # begins to load the models
     with st.sidebar:
         common.show_loading()
         history.show()
     page.run()
+    common.server().loading.start()  # behind the page, which the first visitor sees at once

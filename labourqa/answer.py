@@ -18,7 +18,8 @@ from .verification import Statement, check_statements
 # Quoted are the paragraphs within this much of the best one, in log-probability: about 120 words for a narrow question
 # and more for a broad one (docs/quality.md) ...
 PARAGRAPH_MARGIN = 4.0
-QUOTED_WORDS = 250  # ... but no more than so many words, and at least one paragraph
+QUOTED_WORDS = 250  # ... but at least one paragraph, and no more than so many words ...
+ARTICLE_WORDS = 80  # ... or, for a broad question, so many for each article among which it wavers
 # Of a paragraph with more words, points are quoted where one answers so much better than the paragraph as a whole: that
 # one, and those within as much of it.
 LONG_WORDS = 60
@@ -86,21 +87,19 @@ def quote_answer(
     statements: list[Statement] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
-    words = 0
+    words, most = 0, max(QUOTED_WORDS, ARTICLE_WORDS * _breadth(articles, relevance))
     for place, is_named, article, paragraph, score in sorted(
         candidates, key=lambda one: (not one[1], -one[0])
     ):
-        points = _answering_points(paragraph, score)
-        quoted = [
-            Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
-            for point in points
-        ] or [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
+        quoted = _quote(article, paragraph, score)
         more = sum(len(citation.quote.split()) for citation in quoted)
-        if passages and (words + more > QUOTED_WORDS or (place < best - PARAGRAPH_MARGIN and not is_named)):
+        if passages and (words + more > most or (place < best - PARAGRAPH_MARGIN and not is_named)):
             continue
         words += more
-        lines = [f"{one.reference.point}) {one.quote}" if points else one.quote for one in quoted]
-        before = [paragraph.lead] if points else []
+        lines = [
+            f"{one.reference.point}) {one.quote}" if one.reference.point else one.quote for one in quoted
+        ]
+        before = [paragraph.lead] if quoted[0].reference.point else []
         statements.append(Statement("\n".join([*before, *lines]), tuple(one.reference for one in quoted), ()))
         lines = [f"{line} [{one.reference}]" for line, one in zip(lines, quoted, strict=True)]
         passages.append("\n".join([*before, *lines]))
@@ -108,6 +107,13 @@ def quote_answer(
         quoted_articles.append(article)
     lead = _lead(tuple(dict.fromkeys(quoted_articles or articles)))
     return Answer("quoted", "\n\n".join([lead.text, *passages]), tuple(citations), (lead, *statements))
+
+
+def _breadth(articles: Sequence[Article], relevance: Relevance) -> float:
+    """Among how many equally relevant articles one would waver as much: the perplexity, 1 for a narrow question."""
+    logs = ARTICLE_WEIGHT * np.array([relevance.articles[article.number] for article in articles])
+    logs -= np.logaddexp.reduce(logs)
+    return float(np.exp(-(np.exp(logs) * logs).sum()))
 
 
 def _lead(articles: Sequence[Article]) -> Statement:
@@ -119,16 +125,21 @@ def _lead(articles: Sequence[Article]) -> Statement:
     )
 
 
-def _answering_points(paragraph: Paragraph, score: ParagraphRelevance) -> list[Point]:
-    """Those points of a long paragraph that answer the question; none where it is better quoted as a whole."""
-    if len(paragraph.text.split()) <= LONG_WORDS or score.best <= score.whole + POINT_MARGIN:
-        return []
-    points = [
-        point
-        for point, value in zip(paragraph.points, score.points, strict=True)
-        if value >= score.best - POINT_MARGIN
+def _quote(article: Article, paragraph: Paragraph, score: ParagraphRelevance) -> list[Citation]:
+    """The paragraph, or of a long one those of its points that answer so much better than it does as a whole."""
+    points: list[Point] = []
+    if len(paragraph.text.split()) > LONG_WORDS and score.best > score.whole + POINT_MARGIN:
+        points = [
+            point
+            for point, value in zip(paragraph.points, score.points, strict=True)
+            if value >= score.best - POINT_MARGIN
+        ]
+    if not points or len(points) == len(paragraph.points):
+        return [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
+    return [
+        Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
+        for point in points
     ]
-    return points if len(points) < len(paragraph.points) else []
 
 
 def answer_prompt(question: str, articles: Sequence[Article]) -> str:

@@ -1,5 +1,15 @@
-from labourqa.answer import QUOTED_WORDS, answer_prompt, choose_kind, quote_answer, read_answer, refuse_answer
-from labourqa.articles import Code
+from collections.abc import Sequence
+
+from labourqa.answer import (
+    ARTICLE_WORDS,
+    QUOTED_WORDS,
+    answer_prompt,
+    choose_kind,
+    quote_answer,
+    read_answer,
+    refuse_answer,
+)
+from labourqa.articles import Article, Code
 from labourqa.engine import ModelInfo
 from labourqa.relevance import ParagraphRelevance, Relevance
 
@@ -21,6 +31,12 @@ def test_a_small_model_quotes_and_a_large_one_writes() -> None:
 
 def relevance(paragraphs: dict[str, list[ParagraphRelevance]], **articles: float) -> Relevance:
     return Relevance({number: articles.get(f"a{number}", -1.0) for number in paragraphs}, -9.0, paragraphs)
+
+
+def equal_paragraphs(articles: Sequence[Article]) -> dict[str, list[ParagraphRelevance]]:
+    return {
+        a.number: [ParagraphRelevance(0.5, (0.5,) * len(p.points)) for p in a.paragraphs] for a in articles
+    }
 
 
 def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_references() -> None:
@@ -50,19 +66,19 @@ def test_the_article_counts_as_well_as_the_paragraph() -> None:
 
 def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Code) -> None:
     articles = code.articles[100:110]
-    answer = quote_answer(
-        articles,
-        relevance(
-            {
-                a.number: [ParagraphRelevance(0.5, (0.5,) * len(p.points)) for p in a.paragraphs]
-                for a in articles
-            }
-        ),
-    )
+    narrow = {f"a{articles[0].number}": 9.0}
+    answer = quote_answer(articles, relevance(equal_paragraphs(articles), **narrow))
     law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
     assert len(answer.citations) > 1
     assert all(citation.quote in law and citation.quote in answer.text for citation in answer.citations)
     assert sum(len(citation.quote.split()) for citation in answer.citations) <= QUOTED_WORDS
+
+
+def test_a_broad_question_is_given_more_words(code: Code) -> None:
+    articles = code.articles[100:110]
+    answer = quote_answer(articles, relevance(equal_paragraphs(articles)))
+    words = sum(len(citation.quote.split()) for citation in answer.citations)
+    assert QUOTED_WORDS < words <= ARTICLE_WORDS * len(articles)
 
 
 def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(code: Code) -> None:

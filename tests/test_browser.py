@@ -164,7 +164,9 @@ def test_a_question_from_the_click_to_the_export(
     assert page.evaluate(
         "document.documentElement.scrollWidth <= window.innerWidth"
     )  # nothing hangs over the edge
-    assert [url for url in asked_for if not url.startswith((address, "data:", "blob:"))] == []  # nothing from elsewhere
+    assert [
+        url for url in asked_for if not url.startswith((address, "data:", "blob:"))
+    ] == []  # nothing from elsewhere
     visitor.close()
 
 

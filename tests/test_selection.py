@@ -3,7 +3,14 @@ import math
 import pytest
 
 from labourqa.relevance import Relevance
-from labourqa.selection import LIKELIHOOD_MARGIN, LIKELIHOOD_TOP, LIKELIHOOD_WEIGHT, OUTSIDE, select_articles
+from labourqa.selection import (
+    LIKELIHOOD_MARGIN,
+    LIKELIHOOD_TOP,
+    LIKELIHOOD_WEIGHT,
+    OUTSIDE,
+    select_above,
+    select_articles,
+)
 
 RELEVANT = Relevance({"1": -0.7, "2": -0.9, "3": -0.5, "4": -6.0}, outside=-9.0, paragraphs={})
 
@@ -63,3 +70,10 @@ def test_outside_the_code_nothing_is_selected_but_what_is_named_or_asked_for(evi
     assert select_articles(scores, outside, evidence=evidence, named=["4"]).selected == ("4",)  # type: ignore[arg-type]
     chosen = select_articles(scores, outside, evidence=evidence, threshold=-math.inf)  # type: ignore[arg-type]
     assert chosen.selected == ("1", "2")
+
+
+def test_what_another_threshold_would_have_selected() -> None:
+    scores = {"1": 0.0, "2": 3.0, "3": -0.1}
+    assert select_above(0.0, scores) == ["2", "1"]
+    assert select_above(-9.0, scores, top=2) == ["2", "1"]
+    assert select_above(9.0, scores) == []

@@ -120,6 +120,7 @@ def test_search_finds_words_in_any_form_and_the_title_counts_most(store: Store, 
     found = [number for number, _, _ in store.search_articles(edition, "working nights")]
     assert "117" in found
     assert store.search_articles(edition, "night work")[0][0] == "117"
+    assert "[night]" in store.search_articles(edition, "nights", marks=("[", "]"))[0][2].lower()
 
 
 @pytest.mark.parametrize("words", ['"', "NOT", "a OR (", "*", "", "; DROP TABLE articles"])
