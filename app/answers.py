@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import altair as alt
 import common
 import law
 import streamlit as st
@@ -187,6 +186,8 @@ def _show_read(report: Mapping[str, Any], key: str) -> None:
 
 
 def _chart_scores(rows: list[dict[str, Any]], threshold: float) -> Any:
+    import altair as alt  # a quarter of a second, which the first page does without
+
     points = (
         alt.Chart({"values": rows})
         .mark_circle(size=70, opacity=0.9)
@@ -207,6 +208,8 @@ def _chart_scores(rows: list[dict[str, Any]], threshold: float) -> Any:
 
 
 def _show_time(report: Mapping[str, Any]) -> None:
+    import altair as alt
+
     seconds, tokens = report["seconds"], report["tokens"]
     parts = {stage: seconds[stage] for stage in STAGES}
     if parts["answer_first_token"] < parts["answer"]:

@@ -1,7 +1,7 @@
 """The answer: the code's own words (quoted), the model's words about them (written), or a refusal."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,19 +12,19 @@ from .citations import Citation, find_citations
 from .config import read_prompt
 from .engine import ModelInfo
 from .references import Reference, show_number
-from .relevance import ParagraphRelevance, Relevance
+from .relevance import ParagraphRelevance
 from .verification import Statement, check_statements
 
 # Quoted are the paragraphs within this much of the best one, in log-probability: about 120 words for a narrow question
 # and more for a broad one (docs/quality.md) ...
 PARAGRAPH_MARGIN = 4.0
 QUOTED_WORDS = 250  # ... but at least one paragraph, and no more than so many words ...
-ARTICLE_WORDS = 80  # ... or, for a broad question, so many for each article among which it wavers
+ARTICLE_WORDS = 100  # ... or, for a broad question, so many for each article among which it wavers
 # Of a paragraph with more words, points are quoted where one answers so much better than the paragraph as a whole: that
 # one, and those within as much of it.
 LONG_WORDS = 60
 POINT_MARGIN = 4.0
-ARTICLE_WEIGHT = 0.5  # of an article's log-probability beside that of the paragraph within it
+ARTICLE_WEIGHT = 0.5  # of an article's score beside the log-probability of the paragraph within it
 WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
 
 
@@ -67,19 +67,23 @@ def refuse_language(code: str, asked: str, spoken: str) -> Answer:
 
 
 def quote_answer(
-    articles: Sequence[Article], relevance: Relevance, named: Sequence[Reference] = ()
+    articles: Sequence[Article],
+    scores: Mapping[str, float],
+    paragraphs: Mapping[str, Sequence[ParagraphRelevance]],
+    named: Sequence[Reference] = (),
 ) -> Answer:
     """Behind a line that says where it stands, the paragraphs of `articles` that answer, verbatim, best first.
 
     Of a long paragraph with points, its lead and the points that answer. Those `named` in the question stand first.
+    `scores` of the articles, in natural logarithms, and of their `paragraphs` are by the article's number.
     """
     first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
     candidates: list[tuple[float, bool, Article, Paragraph, ParagraphRelevance]] = []
     for article in articles:
-        scores = relevance.paragraphs[article.number]
-        total = np.logaddexp.reduce([score.best for score in scores])
-        for paragraph, score in zip(article.paragraphs, scores, strict=True):
-            place = ARTICLE_WEIGHT * relevance.articles[article.number] + score.best - total
+        own = paragraphs[article.number]
+        total = np.logaddexp.reduce([score.best for score in own])
+        for paragraph, score in zip(article.paragraphs, own, strict=True):
+            place = ARTICLE_WEIGHT * scores[article.number] + score.best - total
             is_named = (article.number, paragraph.number) in first
             candidates.append((place, is_named, article, paragraph, score))
     best = max((candidate[0] for candidate in candidates), default=0.0)
@@ -87,7 +91,10 @@ def quote_answer(
     statements: list[Statement] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
-    words, most = 0, max(QUOTED_WORDS, ARTICLE_WORDS * _breadth(articles, relevance))
+    words, most = (
+        0,
+        max(QUOTED_WORDS, ARTICLE_WORDS * _breadth([scores[article.number] for article in articles])),
+    )
     for place, is_named, article, paragraph, score in sorted(
         candidates, key=lambda one: (not one[1], -one[0])
     ):
@@ -109,9 +116,9 @@ def quote_answer(
     return Answer("quoted", "\n\n".join([lead.text, *passages]), tuple(citations), (lead, *statements))
 
 
-def _breadth(articles: Sequence[Article], relevance: Relevance) -> float:
-    """Among how many equally relevant articles one would waver as much: the perplexity, 1 for a narrow question."""
-    logs = ARTICLE_WEIGHT * np.array([relevance.articles[article.number] for article in articles])
+def _breadth(scores: Sequence[float]) -> float:
+    """Among how many equally good articles one would waver as much: the perplexity, 1 for a narrow question."""
+    logs = ARTICLE_WEIGHT * np.array(scores)
     logs -= np.logaddexp.reduce(logs)
     return float(np.exp(-(np.exp(logs) * logs).sum()))
 

@@ -4,7 +4,6 @@ import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -470,21 +469,17 @@ def _doctor(settings: Settings) -> None:
 
 
 def _ui(settings: Settings, *, port: int | None) -> None:
-    """The page in a process of its own, which reads the same settings from its environment."""
+    """Serve the page, which reads the settings anew: what was chosen here goes through the environment."""
+    from streamlit.web.cli import main as streamlit
+
     with Store(settings.database) as store:
         pipeline.open_edition(store)  # what is wrong with the database is said here
-    chosen = {
-        "HOME": settings.home, "MODEL": settings.model, "PRECISION": settings.precision, "METHOD": settings.method,
-        "CACHE_BITS": settings.cache_bits,
-    }  # fmt: skip
-    command = [sys.executable, "-m", "streamlit", "run", str(PAGE)]
-    command += [f"--server.port={port}"] if port else []
-    try:
-        subprocess.run(
-            command, env=os.environ | {f"LABOURQA_{name}": str(value) for name, value in chosen.items()}
-        )
-    except KeyboardInterrupt:
-        stderr.print("\nlabourqa: the page is closed.")
+    for name in ("model", "precision", "method", "cache_bits"):
+        os.environ[f"LABOURQA_{name.upper()}"] = str(getattr(settings, name))
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a visitor who goes away must not end the server
+    options = [f"--server.port={port}"] if port else []
+    streamlit(["run", str(PAGE), *options], standalone_mode=False)
 
 
 def _whole_number(text: str) -> int:

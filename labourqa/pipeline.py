@@ -216,7 +216,7 @@ def ask(
     elif choose_kind(settings.answer, models.engine.info) == "written":
         answering = _write(question, selected, settings, models.engine, progress)
     else:
-        answering = _Answering(quote_answer(selected, relevance, named))
+        answering = _Answering(quote_answer(selected, selection.scores, relevance.paragraphs, named))
     answered = time.perf_counter()
 
     return Report(

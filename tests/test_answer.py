@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from labourqa.answer import (
     ARTICLE_WORDS,
     QUOTED_WORDS,
+    Answer,
     answer_prompt,
     choose_kind,
     quote_answer,
@@ -11,7 +12,7 @@ from labourqa.answer import (
 )
 from labourqa.articles import Article, Code
 from labourqa.engine import ModelInfo
-from labourqa.relevance import ParagraphRelevance, Relevance
+from labourqa.relevance import ParagraphRelevance
 
 from .conftest import small_code
 
@@ -29,8 +30,13 @@ def test_a_small_model_quotes_and_a_large_one_writes() -> None:
     assert choose_kind("quoted", model(3_200_000_000)) == "quoted"
 
 
-def relevance(paragraphs: dict[str, list[ParagraphRelevance]], **articles: float) -> Relevance:
-    return Relevance({number: articles.get(f"a{number}", -1.0) for number in paragraphs}, -9.0, paragraphs)
+def quote(
+    articles: Sequence[Article], paragraphs: dict[str, list[ParagraphRelevance]], **scores: float
+) -> Answer:
+    """With a score of -1 for every article that is given none (`a57=-0.5`)."""
+    return quote_answer(
+        articles, {number: scores.get(f"a{number}", -1.0) for number in paragraphs}, paragraphs
+    )
 
 
 def equal_paragraphs(articles: Sequence[Article]) -> dict[str, list[ParagraphRelevance]]:
@@ -40,14 +46,12 @@ def equal_paragraphs(articles: Sequence[Article]) -> dict[str, list[ParagraphRel
 
 
 def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_references() -> None:
-    answer = quote_answer(
+    answer = quote(
         ARTICLES[1::-1],
-        relevance(
-            {
-                "1": [ParagraphRelevance(1.0), ParagraphRelevance(2.0, (1.0, 1.0))],
-                "2": [ParagraphRelevance(9.0)],
-            }
-        ),
+        {
+            "1": [ParagraphRelevance(1.0), ParagraphRelevance(2.0, (1.0, 1.0))],
+            "2": [ParagraphRelevance(9.0)],
+        },
     )
     assert answer.text == (
         "The rules on this: Night Work (Art. 2) and Kinds of Leave (Art. 1).\n\n"
@@ -60,14 +64,14 @@ def test_a_quoted_answer_is_the_nearest_paragraphs_verbatim_with_their_reference
 
 def test_the_article_counts_as_well_as_the_paragraph() -> None:
     paragraphs = {"1": [ParagraphRelevance(3.0), ParagraphRelevance(2.0)], "2": [ParagraphRelevance(9.0)]}
-    answer = quote_answer(ARTICLES[:2], relevance(paragraphs, a1=-0.1, a2=-8.0))
+    answer = quote(ARTICLES[:2], paragraphs, a1=-0.1, a2=-8.0)
     assert [str(citation.reference) for citation in answer.citations] == ["Art. 1(1)", "Art. 1(2)", "Art. 2"]
 
 
 def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Code) -> None:
     articles = code.articles[100:110]
     narrow = {f"a{articles[0].number}": 9.0}
-    answer = quote_answer(articles, relevance(equal_paragraphs(articles), **narrow))
+    answer = quote(articles, equal_paragraphs(articles), **narrow)
     law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
     assert len(answer.citations) > 1
     assert all(citation.quote in law and citation.quote in answer.text for citation in answer.citations)
@@ -76,7 +80,7 @@ def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Co
 
 def test_a_broad_question_is_given_more_words(code: Code) -> None:
     articles = code.articles[100:110]
-    answer = quote_answer(articles, relevance(equal_paragraphs(articles)))
+    answer = quote(articles, equal_paragraphs(articles))
     words = sum(len(citation.quote.split()) for citation in answer.citations)
     assert QUOTED_WORDS < words <= ARTICLE_WORDS * len(articles)
 
@@ -85,7 +89,7 @@ def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(c
     article = next(article for article in code.articles if article.number == "57")
     scores = [ParagraphRelevance(1.0, (1.0,) * len(paragraph.points)) for paragraph in article.paragraphs]
     scores[0] = ParagraphRelevance(14.0, (10.0, 28.0, 26.0, 8.0, 1.0))
-    answer = quote_answer([article], relevance({"57": scores}))
+    answer = quote([article], {"57": scores})
     assert [str(one.reference) for one in answer.citations][:2] == ["Art. 57(1)(2)", "Art. 57(1)(3)"]
     first = answer.text.split("\n\n")[1]
     assert first.startswith("The employer is entitled to terminate")

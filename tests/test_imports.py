@@ -26,7 +26,7 @@ OWNERS = {
     "safetensors": {"article_cache", "relevance", "weights"},
     "matplotlib": {"chart"},
     "docx": {"export"},
-    "streamlit": set(),  # of app/ alone
+    "streamlit": {"cli"},  # and the page in app/
     "huggingface_hub": {"weights"},
     "urllib": {"remote"},
     "rich": {"cli"},
