@@ -305,9 +305,12 @@ class Store:
     # Conversations, kept on this machine only
 
     def log_answer(self, report: Mapping[str, Any], conversation: int | None = None) -> tuple[int, int]:
-        """Keep an answer, in a new conversation or at the end of another; returns its id and the conversation's."""
+        """Keep an answer at the end of a conversation, or in a new one; returns its id and the conversation's.
+
+        A conversation that was erased in the meantime is a new one.
+        """
         with self._errors(), self._db.atomic():
-            if conversation is None:
+            if not self._rows("SELECT 1 FROM conversations WHERE id = ?", [conversation]):
                 conversation = self._insert("conversations", title=report["question"])
             text = json.dumps(report, ensure_ascii=False)
             answer = self._insert(

@@ -114,7 +114,10 @@ def test_a_conversation_is_opened_again_renamed_and_deleted(home: Path) -> None:
     again.text_input(key="search-history").set_value("").run()
     with Store(home / "labourqa.db") as store:
         store.erase_conversation(int(conversation))
-    assert "How long is annual leave?" not in texts(open_page(conversation=conversation))
+    erased = open_page(conversation=conversation)
+    assert "How long is annual leave?" not in texts(erased)
+    erased.chat_input[0].set_value("How is night work paid?").run()
+    assert "one and a half times" in texts(erased)
 
 
 def test_the_threshold_shows_what_another_would_have_selected(home: Path) -> None:

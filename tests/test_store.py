@@ -188,6 +188,9 @@ def test_a_conversation_is_renamed_and_erased_alone(store: Store) -> None:
     store.erase_conversation(night)
     assert [(one.id, one.title) for one in store.conversations()] == [(leave, "Leave")]
     assert store.conversation(night) == []
+    _, another = store.log_answer(report("And on Sundays?"), 999)
+    assert [one.title for one in store.conversations()] == ["And on Sundays?", "Leave"]
+    assert len(store.conversation(another)) == 1
 
 
 @pytest.mark.parametrize(

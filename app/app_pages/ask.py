@@ -54,6 +54,9 @@ def _open_conversation() -> int | None:
         with common.open_store() as store:
             state.answers = store.conversation(conversation) if conversation else []
         state.conversation = conversation if state.answers else None
+        if named and not state.answers:  # erased, or never there
+            del st.query_params["conversation"]
+            named = ""
     opened: int | None = state.get("conversation")
     if opened and not named:
         st.query_params["conversation"] = str(opened)
