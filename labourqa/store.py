@@ -310,7 +310,8 @@ class Store:
         A conversation that was erased in the meantime is a new one.
         """
         with self._errors(), self._db.atomic():
-            if not self._rows("SELECT 1 FROM conversations WHERE id = ?", [conversation]):
+            kept = self._rows("SELECT 1 FROM conversations WHERE id = ?", [conversation])
+            if conversation is None or not kept:
                 conversation = self._insert("conversations", title=report["question"])
             text = json.dumps(report, ensure_ascii=False)
             answer = self._insert(
