@@ -1,5 +1,6 @@
 """An answer on the page: what it says and rests on, what was read for it, and where the time went."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -150,8 +151,8 @@ def _show_read(report: Mapping[str, Any], key: str) -> None:
     default = min(max(report["threshold"], min(read.values())), max(read.values()))
     threshold = st.slider(
         "What would another threshold have selected?",
-        min(read.values()) - 0.01,
-        max(read.values()) + 0.01,
+        float(math.floor(min(read.values()))),  # whole numbers, which the browser sends back as they are
+        float(math.ceil(max(read.values()))),
         default,
         key=f"{key}-threshold",
         format="%.2f",

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSi
 from labourqa.store import Store
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
+expect.set_options(timeout=30_000)
 ANSWER_MS = 180_000  # for a question, on a slow machine with the model still loading
 NIGHT = "Do they need to pay more for working at night?"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
