@@ -21,14 +21,13 @@ def show() -> None:
     conversation = _open_conversation()
     shown: list[LoggedAnswer] = st.session_state.answers
     top = st.empty()  # the welcome makes room for the first question
-    if shown:
-        with top:
-            _show_export(_title(conversation), shown)
     for place, answer in enumerate(shown):
         with st.chat_message("user"):
             st.text(answer.report["question"])
         with st.chat_message("assistant", avatar=":material/balance:"):
             answers.show_answer(answer, f"answer-{conversation}-{place}", kept=conversation is not None)
+    if shown:
+        _show_export(_title(conversation), shown)
     typed = st.chat_input(
         "Ask on, or ask something else" if shown else "Ask in plain words",
         max_chars=pipeline.QUESTION_CHARACTERS,
