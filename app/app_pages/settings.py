@@ -1,12 +1,15 @@
 """Settings: of this visitor, of the server's model, the editions, and erasing."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import common
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from labourqa import pipeline
 from labourqa.articles import split_articles
@@ -84,33 +87,45 @@ def _choose_edition() -> None:
         editions = store.editions()
         chosen = common.edition(store)
     names = {edition.id: str(edition) for edition in editions}
-    ids = list(names)
+    st.session_state.setdefault("edition-choice", chosen.id)
     st.session_state.edition = st.selectbox(
-        "Which code is asked", ids, ids.index(chosen.id), format_func=names.__getitem__, key="edition-choice"
+        "Which code is asked", list(names), format_func=names.__getitem__, key="edition-choice"
     )
-    uploaded = st.file_uploader("Another code (PDF, Word or text)", ["pdf", "docx", "txt"], key="upload")
+    uploaded = st.file_uploader(
+        "Another code (PDF, Word or text)",
+        ["pdf", "docx", "txt"],
+        key=f"upload-{len(editions)}",  # empty again once a code was kept
+    )
     if uploaded is None:
         return
+    with _file(uploaded) as path:
+        code = split_articles(read_document(path).text)
+    first, last = code.articles[0], code.articles[-1]
+    with st.container(border=True):
+        st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
+        st.markdown(
+            f"{len(code.articles)} articles recognised, Art. {escape_markdown(show_number(first.number))} to "
+            f"{escape_markdown(show_number(last.number))}. Are these its articles?"
+        )
+        rows = [{"article": show_number(one.number), "title": one.title} for one in code.articles]
+        st.dataframe(rows, hide_index=True, height=240)
+        st.caption("Kept as the current edition; the first question then lets the model read it once.")
+        st.button("Keep this code", type="primary", key="keep", on_click=_keep, args=(uploaded,))
+
+
+def _keep(uploaded: UploadedFile) -> None:
+    """Before the page is drawn again, so that the new edition can be the one chosen there."""
+    with common.user_errors(), _file(uploaded) as path, common.open_store() as store:
+        edition = pipeline.ingest(store, path)
+        st.session_state.edition = st.session_state["edition-choice"] = edition.id
+
+
+@contextmanager
+def _file(uploaded: UploadedFile) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(uploaded.name).name
         path.write_bytes(uploaded.getvalue())
-        code = split_articles(read_document(path).text)
-        first, last = code.articles[0], code.articles[-1]
-        with st.container(border=True):
-            st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
-            st.markdown(
-                f"{len(code.articles)} articles recognised, Art. {escape_markdown(show_number(first.number))} to "
-                f"{escape_markdown(show_number(last.number))}. Are these its articles?"
-            )
-            rows = [{"article": show_number(one.number), "title": one.title} for one in code.articles]
-            st.dataframe(rows, hide_index=True, height=240)
-            st.caption("Kept as the current edition; the first question then lets the model read it once.")
-            if st.button("Keep this code", type="primary", key="keep"):
-                with common.open_store() as store:
-                    st.session_state.edition = pipeline.ingest(store, path).id
-                st.session_state.pop("edition-choice", None)
-                st.toast(f"{len(code.articles)} articles kept.")
-                st.rerun()
+        yield path
 
 
 def _choose_model() -> None:
@@ -145,8 +160,12 @@ def _show_installation() -> None:
 
 def _forget() -> None:
     st.header("Forget everything", anchor=False)
-    st.write("All conversations are kept in a database on this machine, and nowhere else.")
-    if st.button("Forget everything", icon=":material/delete_forever:", key="forget"):
+    with common.open_store() as store:
+        count = len(store.conversations())
+    st.write(
+        f"{count} conversation{'' if count == 1 else 's'} kept in a database on this machine, and nowhere else."
+    )
+    if st.button("Forget everything", icon=":material/delete_forever:", disabled=not count, key="forget"):
         _confirm_forgetting()
 
 
@@ -155,10 +174,9 @@ def _confirm_forgetting() -> None:
     st.write("All questions, answers and feedback are erased from this machine for good.")
     if st.button("Erase all conversations", type="primary", key="erase"):
         with common.open_store() as store:
-            count = store.erase_answers()
+            store.erase_answers()
         for name in ("answers", "conversation"):
             st.session_state.pop(name, None)
-        st.toast(f"{count} answers erased.")
         st.rerun()
 
 
