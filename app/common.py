@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from labourqa import pipeline
 from labourqa.config import Settings, load_settings
@@ -126,16 +127,19 @@ def show_loading() -> None:
 
 
 class Shown:
-    """A pipeline.Progress on the page."""
+    """A pipeline.Progress on the page, with a bar for each thing that is done."""
 
     def __init__(self) -> None:
-        self._bar = st.empty()
+        self._place = st.container()
+        self._bars: dict[str, DeltaGenerator] = {}
         self._text = st.empty()
         self._written = ""
 
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
         count = f"{done:.0f} of {total} {what}" if total else f"{what}: {100 * done:.0f} %"
-        self._bar.progress(min(done / (total or 1), 1.0), text=count)
+        if what not in self._bars:
+            self._bars[what] = self._place.empty()
+        self._bars[what].progress(min(done / (total or 1), 1.0), text=count)
 
     def show_text(self, piece: str) -> None:
         self._written += piece

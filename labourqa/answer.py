@@ -33,9 +33,7 @@ class Answer:
     kind: Literal["quoted", "written", "refused"]
     text: str
     citations: tuple[Citation, ...] = ()
-    statements: tuple[
-        Statement, ...
-    ] = ()  # piece by piece: the quoted passages, or the written sentences, checked
+    statements: tuple[Statement, ...] = ()  # piece by piece: the passages, or the written sentences, checked
     complete: bool = True  # False: the model was stopped at the limit of its answer
 
 
@@ -91,10 +89,8 @@ def quote_answer(
     statements: list[Statement] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
-    words, most = (
-        0,
-        max(QUOTED_WORDS, ARTICLE_WORDS * _breadth([scores[article.number] for article in articles])),
-    )
+    breadth = _breadth([scores[article.number] for article in articles])
+    words, most = 0, max(QUOTED_WORDS, ARTICLE_WORDS * breadth)
     for place, is_named, article, paragraph, score in sorted(
         candidates, key=lambda one: (not one[1], -one[0])
     ):

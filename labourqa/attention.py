@@ -129,11 +129,8 @@ class CachedPrefixes:
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Attention within the suffix in float32, and its log-sum-exp (articles, kv_heads, group * suffix)."""
-        suffix = len(self._mask)
-        scores = torch.matmul(query, key.transpose(-1, -2)).float().mul_(scaling)
-        scores += self._mask.repeat(query.shape[-2] // suffix, 1)
-        lse = scores.logsumexp(-1)
-        return torch.matmul(scores.sub_(lse[..., None]).exp_(), value.float()), lse
+        mask = self._mask.repeat(query.shape[-2] // len(self._mask), 1)
+        return _attend(query.float(), key.float(), value.float(), scaling, mask)
 
     def _attend_prefixes(
         self, layer: int, query: torch.Tensor, scaling: float
@@ -155,30 +152,34 @@ class CachedPrefixes:
         output = query.new_empty(articles, queries, kv_heads, dim).transpose(1, 2)
         lse = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
         for i, span in enumerate(self._spans):
-            _attend_prefix(query[i : i + 1], keys(span)[None], values(span)[None], scaling, output[i], lse[i])
+            one, one_lse = _attend(query[i : i + 1], keys(span)[None], values(span)[None], scaling)
+            output[i].copy_(one[0])
+            lse[i].copy_(one_lse[0])
         return output, lse
 
 
-def _attend_prefix(
+def _attend(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     scaling: float,
-    output: torch.Tensor,
-    lse: torch.Tensor,
-) -> None:
-    """Attention to one whole prefix, written into `output` and `lse`."""
+    mask: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention of (articles, kv_heads, queries, dim) to (articles, kv_heads, tokens, dim), and its log-sum-exp.
+
+    `mask`, (queries, tokens), is added to the scores.
+    """
     if query.is_cuda:
-        scores = torch.matmul(query, key.transpose(-1, -2)).float() * scaling
-        torch.logsumexp(scores, -1, out=lse[None])
-        torch.matmul((scores - lse[None, ..., None]).exp().to(value.dtype), value, out=output[None])
-        return
+        scores = torch.matmul(query, key.transpose(-1, -2)).float().mul_(scaling)
+        if mask is not None:
+            scores += mask
+        lse = scores.logsumexp(-1)
+        return torch.matmul(scores.sub_(lse[..., None]).exp_().to(value.dtype), value), lse
     # What scaled_dot_product_attention calls on a CPU; only this form returns the log-sum-exp.
-    one, one_lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
-        query, key, value, scale=scaling
+    output, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
+        query, key, value, attn_mask=mask, scale=scaling
     )
-    output.copy_(one[0])
-    lse.copy_(one_lse.view(lse.shape))
+    return output, lse.view(query.shape[:-1])
 
 
 def _has_kernel(query: torch.Tensor) -> bool:

@@ -41,12 +41,11 @@ from .config import (
 )
 from .conversation import Turn
 from .errors import LabourQAError, QuestionError, SettingsError
-from .evaluation import Case, evaluate, published_figures, read_cases, summarize
+from .evaluation import Case, ask_cases, published_figures, read_cases, summarize
 from .export import NOTICE, describe_edition
 from .installation import describe_installation
 from .references import Reference, parse_reference, show_number
 from .remote import is_server
-from .report import describe_run
 from .store import Store
 
 # 19 tokens with the embedded model's tokenizer; with the template's behind it the question's part has 25.
@@ -345,26 +344,8 @@ def _eval(settings: Settings, *, file: Path | None, out: Path | None, json: bool
         edition = pipeline.open_edition(store)
         models = pipeline.load_models(settings, bars)
         _say_model(models)
-        method = pipeline.choose_method(settings.method, models.engine)
-        load_seconds = [models.load_seconds]  # counted for the first question alone
-
-        def ask(question: str) -> dict[str, Any]:
-            return pipeline.ask(
-                question,
-                settings=settings,
-                store=store,
-                models=models,
-                progress=bars,
-                load_seconds=load_seconds.pop() if load_seconds else 0.0,
-            ).to_json()
-
-        bars.show_done("questions asked", 0, len(cases))
-        reports = evaluate(
-            cases,
-            ask,
-            run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
-            out=out,
-            show_done=lambda done: bars.show_done("questions asked", done, len(cases)),
+        reports = ask_cases(
+            cases, settings=settings, store=store, edition=edition, models=models, progress=bars, out=out
         )
     summary = summarize(cases, reports)
     if json:

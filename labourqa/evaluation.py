@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .config import DATA
+from . import pipeline
+from .config import DATA, Settings
 from .errors import EvaluationError
 from .metrics import f_beta, fact_stated, ndcg_at, precision, recall, recall_at, reciprocal_rank
-from .report import ranked_numbers
+from .report import describe_run, ranked_numbers
+from .store import Edition, Store
 
 NEEDED_GRADE = 2
 SELECTION = (
@@ -105,6 +107,32 @@ def evaluate(
         reports.append(report)
         show_done(len(reports))
     return reports
+
+
+def ask_cases(
+    cases: Sequence[Case],
+    *,
+    settings: Settings,
+    store: Store,
+    edition: Edition,
+    models: pipeline.Models,
+    progress: pipeline.Progress,
+    out: Path | None = None,
+) -> list[dict[str, Any]]:
+    """`evaluate` with the program itself, on `edition`."""
+
+    def ask(question: str) -> dict[str, Any]:
+        return pipeline.ask(
+            question, settings=settings, store=store, edition=edition, models=models, progress=progress
+        ).to_json()
+
+    def show_done(done: int) -> None:
+        progress.show_done("questions asked", done, len(cases))
+
+    method = pipeline.choose_method(settings.method, models.engine)
+    run = describe_run(edition, models.engine.info, models.encoder.name, method, settings)
+    show_done(0)
+    return evaluate(cases, ask, run=run, out=out, show_done=show_done)
 
 
 def summarize(cases: Sequence[Case], reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import torch
 from labourqa.articles import Article, Code, Paragraph
 from labourqa.engine import Engine
 from labourqa.errors import EngineError, WeightsError
-from labourqa.llama import LlamaEngine, choose_threads
+from labourqa.llama import LlamaEngine
 from labourqa.pipeline import Models
 from labourqa.weights import Weights, fetch_weights
 
@@ -202,7 +202,8 @@ def test_a_client_that_goes_away_takes_nobody_along(
 def test_a_batch_that_the_memory_does_not_hold_is_halved_and_no_article_is_lost(
     engine: LlamaEngine, kept: tuple[Article, ...], reading: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_pass_tokens", engine._pass_tokens)  # put back afterwards
+    for name in ("_pass_tokens", "_passes_at_once"):
+        monkeypatch.setattr(engine, name, getattr(engine, name))  # put back afterwards
     expected = judge(engine, kept, evidence="yes-no", reading=reading)
     run, forward = engine._pass, engine._model.base_model.forward
     suffix = len(engine._suffix("yes-no", QUESTION).ids)
@@ -370,9 +371,3 @@ def test_a_local_folder_gives_the_same_scores_as_the_embedded_name(
 ) -> None:
     weights = fetch_weights(str(models_home / "models" / "smollm2-135m"), models_home / "models")
     assert judge(LlamaEngine(weights), small_code().articles) == judge(engine, small_code().articles)
-
-
-def test_no_more_threads_are_used_than_cores_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= choose_threads() <= torch.get_num_threads()
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
-    assert choose_threads() == 1

@@ -13,11 +13,9 @@ import altair as alt
 import common
 import streamlit as st
 
-from labourqa import pipeline
 from labourqa.config import REFERENCE_CASES
-from labourqa.evaluation import Case, evaluate, published_figures, read_cases, read_reports, summarize
+from labourqa.evaluation import Case, ask_cases, published_figures, read_cases, read_reports, summarize
 from labourqa.export import escape_markdown
-from labourqa.report import describe_run
 
 QUESTIONS, REPORTS = "questions.jsonl", "reports.jsonl"  # in a folder of its own for each evaluation
 NEW = "A new one"
@@ -86,27 +84,15 @@ def _show_evaluation(own: Path, *, run: bool) -> None:
 def _run(own: Path, cases: Sequence[Case]) -> None:
     progress = common.Shown()
     models = common.wait_for_models(progress.show_done)
-    settings = common.settings()
     with common.open_store() as store:
-        edition = common.edition(store)
-
-        def ask(question: str) -> dict[str, Any]:
-            return pipeline.ask(
-                question,
-                settings=settings,
-                store=store,
-                models=models,
-                progress=pipeline.Silent(),
-                edition=edition,
-            ).to_json()
-
-        method = pipeline.choose_method(settings.method, models.engine)
-        evaluate(
+        ask_cases(
             cases,
-            ask,
-            run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
+            settings=common.settings(),
+            store=store,
+            edition=common.edition(store),
+            models=models,
+            progress=progress,
             out=own / REPORTS,
-            show_done=lambda done: progress.show_done("questions asked", done, len(cases)),
         )
 
 

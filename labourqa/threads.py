@@ -1,0 +1,41 @@
+"""The processor's cores: how many there are, and passes side by side on them."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+T = TypeVar("T")
+
+
+def choose_threads() -> int:
+    """The cores that this process may use: torch counts the machine's, a container may have fewer."""
+    cores = torch.get_num_threads()
+    if hasattr(os, "sched_getaffinity"):
+        cores = min(cores, len(os.sched_getaffinity(0)))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, round(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file, or no limit ("max")
+        pass
+    return max(1, cores)
+
+
+def run_side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
+    """Run the jobs at the same time, each with its share of torch's threads; their results in order.
+
+    Two passes with a core each take less time than one after the other with both: a small operation no longer
+    leaves a core idle, and no large one ends with one core waiting for the other.
+    """
+    if len(jobs) == 1:
+        return [jobs[0]()]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(max(1, threads // len(jobs)))  # new threads begin with this number
+    try:
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            return list(pool.map(lambda job: job(), jobs))
+    finally:
+        torch.set_num_threads(threads)
