@@ -370,6 +370,12 @@ class Store:
             )
         return json.loads(rows[0]["report"]) if rows else None
 
+    def conversation_title(self, conversation: int) -> str:
+        """Its first question, or what it was renamed to; "" if there is no such conversation."""
+        with self._errors():
+            rows = self._rows("SELECT title FROM conversations WHERE id = ?", [conversation])
+            return next((str(row["title"]) for row in rows), "")
+
     def rename_conversation(self, conversation: int, title: str) -> None:
         with self._errors(), self._db.atomic():
             self._db.execute("UPDATE conversations SET title = ? WHERE id = ?", [title, conversation])

@@ -185,6 +185,7 @@ def test_a_conversation_is_renamed_and_erased_alone(store: Store) -> None:
     _, leave = store.log_answer(report("How long is leave?"))
     _, night = store.log_answer(report("Is night work paid more?"))
     store.rename_conversation(leave, "Leave")
+    assert (store.conversation_title(leave), store.conversation_title(99)) == ("Leave", "")
     store.erase_conversation(night)
     assert [(one.id, one.title) for one in store.conversations()] == [(leave, "Leave")]
     assert store.conversation(night) == []

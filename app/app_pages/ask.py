@@ -64,8 +64,8 @@ def _open_conversation() -> int | None:
 
 def _title(conversation: int | None) -> str:
     with common.open_store() as store:
-        titles = {one.id: one.title for one in store.conversations()}
-    return titles.get(conversation or 0, "Questions on the labour code")
+        title = store.conversation_title(conversation) if conversation else ""
+    return title or "Questions on the labour code"
 
 
 def _show_welcome() -> None:
