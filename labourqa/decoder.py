@@ -5,7 +5,7 @@ tokens a step are drafted from what followed the same words earlier, and verifie
 float16, steps of different widths round differently, so that two tokens of the same score may change places.
 
 SmolLM2-135M in float32 on 2 cores, 600 tokens of law, 100 new tokens: transformers' own loop gives 18.8 tokens/s,
-this without lookup 27, with lookup 69 to 75 (31 to 34 steps), and 172 where the answer only quotes (9 steps, of
+this without lookup 31, with lookup 69 to 75 (31 to 34 steps), and 172 where the answer only quotes (9 steps, of
 a prompt of 430). Reading the prompt takes the same matrix products and is no faster: 1.16 s, there 1.05 s.
 """
 
@@ -24,9 +24,9 @@ CAPACITY_TOKENS = 256  # buffers are multiples of this, so that prompts of about
 
 # Tokens in one step; a shorter step is filled up. The first width serves a step without a draft, the second
 # a draft, the last a draft behind a match of MATCH_TOKENS, which is a quotation and goes on.
-# SmolLM2-135M, float32, 2 cores: steps of 2, 4, 8 and 16 tokens take 36, 38, 59 and 75 ms. Replayed on seven
+# SmolLM2-135M, float32, 2 cores: steps of 1, 2, 4, 8 and 16 tokens take 31, 36, 38, 59 and 75 ms. Replayed on seven
 # answers, drafts of 3 give 61 tokens/s, of 7 59, of 15 61, and of 3 or, behind long matches, 15, 68.
-CPU_WIDTHS = (2, 4, 16)
+CPU_WIDTHS = (1, 4, 16)
 # Where a step's time is that of reading the weights (bfloat16, GPUs). Chosen by that argument, not measured.
 WIDTHS = (1, 8, 8)
 MATCH_TOKENS = 8

@@ -15,10 +15,12 @@ from .attention import Attend
 # Their angles depend on the position alone; those of "dynamic" and "longrope" change with the text's length.
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 # All of SmolLM2-135M in float32 on 2 cores, ms for n = 1, 2, 4, 8, 16 tokens:
-#   functional.linear   34, 61, 67, 63, 73 (one token is a matrix-vector product on one core)
-#   weight @ states.t() 34, 24, 24, 42, 52, if the states lie row by row; if not, 4 times as long
-# From 20 tokens on the two are alike.
+#   functional.linear   39, 72, 80, 94, 116 (one token is a matrix-vector product on one core)
+#   weight @ states.t() 39, 28, 29, 49, 67, if the states lie row by row; if not, 4 times as long
+#   in 16 blocks        24, 27, 29, 51, 66, the states laid out in no other way than below
+# From 20 tokens on all are alike.
 FEW_TOKENS = 16
+BLOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,12 @@ class LlamaLayers:
 def linear(states: torch.Tensor, weight: torch.Tensor, *, out: torch.Tensor | None = None) -> torch.Tensor:
     """`states`, (n, in), times `weight`, (out, in), gives (n, out); written to `out` if there is one."""
     if states.device.type == "cpu" and states.dtype == torch.float32 and len(states) <= FEW_TOKENS:
-        result = (weight @ states.contiguous().t()).t()
+        columns = states.contiguous().t()
+        if len(states) == 1 and len(weight) % BLOCKS == 0:  # blocks of the matrix, which the cores share
+            blocks = weight.view(BLOCKS, -1, weight.shape[1])
+            result = torch.bmm(blocks, columns.expand(BLOCKS, -1, -1)).view(1, -1)
+        else:
+            result = (weight @ columns).t()
         return result.contiguous() if out is None else out.copy_(result)
     return torch.mm(states, weight.t(), out=out)
 

@@ -123,7 +123,8 @@ class LlamaEngine:
         transformers_logging.disable_progress_bar()
         transformers_logging.set_verbosity_error()
         self._device = choose_device()
-        torch.set_num_threads(choose_threads())
+        self._threads = choose_threads()
+        torch.set_num_threads(self._threads)
         self._tokenizer, self._model = _load(weights, self._device, precision)
         architectures = self._model.config.architectures or ["unknown"]
         if not any(name.endswith("ForCausalLM") for name in architectures):
@@ -168,7 +169,7 @@ class LlamaEngine:
         self._pass_tokens = CUDA_PASS_TOKENS if self._device.type == "cuda" else CPU_PASS_TOKENS
         # transformers' own layers may keep a state, of which there is one.
         side_by_side = self._device.type == "cpu" and self._layers is not None
-        self._passes_at_once = min(CPU_PASSES_AT_ONCE, torch.get_num_threads()) if side_by_side else 1
+        self._passes_at_once = min(CPU_PASSES_AT_ONCE, self._threads) if side_by_side else 1
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(self._ids(text)) for text in texts]
@@ -295,6 +296,7 @@ class LlamaEngine:
         """One pass at a time on the device; a device without memory is an EngineError."""
         try:
             with self._lock, torch.inference_mode():
+                torch.set_num_threads(self._threads)  # a thread that began beside others' passes has fewer
                 yield
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
@@ -381,7 +383,7 @@ class LlamaEngine:
             batches = [left[start : start + size] for start in starts]
             try:
                 with self._forward():
-                    scores = run_side_by_side([partial(read, batch) for batch in batches])
+                    scores = run_side_by_side([partial(read, batch) for batch in batches], self._threads)
             except _MemoryExhaustedError:
                 if len(batches) > 1:
                     self._passes_at_once = 1

@@ -24,16 +24,15 @@ def choose_threads() -> int:
     return max(1, cores)
 
 
-def run_side_by_side(jobs: Sequence[Callable[[], T]]) -> list[T]:
-    """Run the jobs at the same time, each with its share of torch's threads; their results in order.
+def run_side_by_side(jobs: Sequence[Callable[[], T]], threads: int) -> list[T]:
+    """Run the jobs at the same time, each with its share of the `threads`; their results in order.
 
     Two passes with a core each take less time than one after the other with both: a small operation no longer
     leaves a core idle, and no large one ends with one core waiting for the other.
     """
     if len(jobs) == 1:
         return [jobs[0]()]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads // len(jobs)))  # new threads begin with this number
+    torch.set_num_threads(max(1, threads // len(jobs)))  # that threads of the pool begin with
     try:
         with ThreadPoolExecutor(len(jobs)) as pool:
             return list(pool.map(lambda job: job(), jobs))
