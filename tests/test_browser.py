@@ -232,6 +232,7 @@ def test_conversations_are_renamed_deleted_and_forgotten(
     page.get_by_text("Delete", exact=True).click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible()
+    expect(page.get_by_text("articles read,")).to_have_count(0)  # what was deleted is off the page, too
     with Store(home / "labourqa.db") as store:
         assert store.conversations() == []
 

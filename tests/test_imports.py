@@ -10,8 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
-    "encoder", "attention", "article_cache", "layers", "decoder", "llama", "remote", "selection", "language",
-    "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics", "evaluation",
+    "encoder", "attention", "article_cache", "layers", "threads", "decoder", "llama", "remote", "selection",
+    "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics", "evaluation",
     "benchmark", "chart", "installation", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
@@ -19,8 +19,8 @@ OWNERS = {
     "sqlite3": {"store"},
     "pypdf": {"document"},
     "torch": {
-        "attention", "article_cache", "layers", "decoder", "llama", "encoder", "weights", "pipeline", "benchmark",
-        "installation",
+        "attention", "article_cache", "layers", "threads", "decoder", "llama", "encoder", "weights", "pipeline",
+        "benchmark", "installation",
     },
     "transformers": {"attention", "llama", "encoder", "weights"},
     "safetensors": {"article_cache", "relevance", "weights"},
