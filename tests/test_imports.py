@@ -11,8 +11,8 @@ PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
     "encoder", "attention", "article_cache", "layers", "threads", "decoder", "llama", "remote", "selection",
-    "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics", "evaluation",
-    "benchmark", "chart", "installation", "cli", "__main__",
+    "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics",
+    "evaluation", "benchmark", "chart", "installation", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
