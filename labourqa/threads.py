@@ -9,11 +9,12 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
+_TORCH_THREADS = torch.get_num_threads()  # before any jobs share them
 
 
 def choose_threads() -> int:
     """The cores that this process may use: torch counts the machine's, a container may have fewer."""
-    cores = torch.get_num_threads()
+    cores = _TORCH_THREADS
     if hasattr(os, "sched_getaffinity"):
         cores = min(cores, len(os.sched_getaffinity(0)))
     try:
