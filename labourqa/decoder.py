@@ -6,7 +6,8 @@ float16, steps of different widths round differently, so that two tokens of the 
 
 SmolLM2-135M in float32 on 2 cores, 600 tokens of law, 100 new tokens: transformers' own loop gives 18.8 tokens/s,
 this without lookup 27, with lookup 69 to 75 (31 to 34 steps), and 172 where the answer only quotes (9 steps, of
-a prompt of 430). Without lookup it has become a sixth faster since, with lookup 3%. Reading the prompt takes the same matrix products and is no faster: 1.16 s, there 1.05 s.
+a prompt of 430). Without lookup it has become a sixth faster since, with lookup 3%. Reading the prompt takes
+the same matrix products and is no faster: 1.16 s, there 1.05 s.
 """
 
 from collections import defaultdict, deque
