@@ -27,7 +27,7 @@ from .config import read_prompt
 from .decoder import Decoder
 from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
 from .errors import EngineError, WeightsError
-from .layers import LlamaLayers
+from .layers import LlamaLayers, can_pack, linear
 from .threads import choose_threads, run_side_by_side
 from .weights import Weights
 
@@ -125,15 +125,18 @@ class LlamaEngine:
         self._device = choose_device()
         self._threads = choose_threads()
         torch.set_num_threads(self._threads)
-        self._tokenizer, self._model = _load(weights, self._device, precision)
-        architectures = self._model.config.architectures or ["unknown"]
+        self._dtype = _DTYPES.get(precision) or choose_dtype(self._device)
+        self._tokenizer, self._loaded = _load(weights, self._device, self._dtype, precision)
+        self._config = self._loaded.config
+        architectures = self._config.architectures or ["unknown"]
         if not any(name.endswith("ForCausalLM") for name in architectures):
             raise WeightsError(f"{weights.name} is no causal language model; choose another with --model.")
-        self._packs = attention.supports(self._model.config)
+        self._packs = attention.supports(self._config)
         if self._packs:
-            self._model.set_attn_implementation(attention.NAME)
+            self._loaded.set_attn_implementation(attention.NAME)
         # For other architectures transformers' own layers do the same, less fast.
-        self._layers = LlamaLayers(self._model) if LlamaLayers.supports(self._model) else None
+        supported = LlamaLayers.supports(self._loaded)
+        self._layers = LlamaLayers(self._loaded, self._dtype) if supported else None
         self._decoder = Decoder(self._layers) if self._layers else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
@@ -151,15 +154,15 @@ class LlamaEngine:
             "word": chat,
             "likelihood": continuation,
         }
-        parameters = self._model.num_parameters()
+        parameters = self._loaded.num_parameters()
         quantized = precision if precision in _QUANTIZED else None
         self.info = ModelInfo(
             name=weights.name,
             revision=weights.revision,
-            dtype=quantized or str(self._model.dtype).removeprefix("torch."),
+            dtype=quantized or str(self._dtype).removeprefix("torch."),
             device=torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else "cpu",
             parameters=parameters,
-            context_tokens=self._model.config.max_position_embeddings,
+            context_tokens=self._config.max_position_embeddings,
         )
         self.tokenizer_name = f"{weights.name} {weights.revision}".strip()
         self.evidence: Literal["yes-no", "likelihood"] = (
@@ -170,6 +173,14 @@ class LlamaEngine:
         # transformers' own layers may keep a state, of which there is one.
         side_by_side = self._device.type == "cpu" and self._layers is not None
         self._passes_at_once = min(CPU_PASSES_AT_ONCE, self._threads) if side_by_side else 1
+
+    @property
+    def _model(self) -> Any:
+        """transformers' model, as it computes; of one that is kept in 16 bits the weights are widened now."""
+        if self._loaded.dtype != self._dtype:
+            with torch.inference_mode(False):
+                self._loaded.to(self._dtype)
+        return self._loaded
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(self._ids(text)) for text in texts]
@@ -224,12 +235,12 @@ class LlamaEngine:
                 return kept.cache.bytes
         prefixes = [self._prefix(evidence, article) for article in articles]
         self._check_context(articles, list(map(len, prefixes)))
-        config = self._model.config
+        config = self._config
         shape = Shape(
             layers=config.num_hidden_layers,
             kv_heads=config.num_key_value_heads,
             head_dim=getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads,
-            dtype=self._model.dtype,
+            dtype=self._dtype,
             bits=bits,
         )
         cache = open_cache(
@@ -258,7 +269,7 @@ class LlamaEngine:
                 f"A prompt of {len(ids)} tokens and an answer of {max_tokens} do not fit the "
                 f"{self.info.context_tokens} tokens that {self.info.name} can read; select fewer articles with --top."
             )
-        ends = self._model.generation_config.eos_token_id
+        ends = self._loaded.generation_config.eos_token_id
         ends = {ends} if isinstance(ends, int) else set(ends or ())
         if self._decoder:
             steps = self._decoder.generate(ids, max_tokens=max_tokens, ends=ends, guard=self._forward)
@@ -444,15 +455,17 @@ class LlamaEngine:
 
     def _scores(self, states: torch.Tensor, suffix: _Suffix) -> list[float]:
         """The evidence in the last final states of each article's prompt, (articles, states, hidden)."""
-        head = self._model.get_output_embeddings()
         if suffix.targets is None:
             # In float32, and only the two rows that are compared: bfloat16 logits lie on a grid and often tie.
-            rows = head.weight[[self._yes, self._no]].float()  # (2, hidden)
+            head = self._loaded.get_output_embeddings().weight  # (vocab, hidden)
+            rows = head[[self._yes, self._no]].float()  # (2, hidden)
             logits = states[:, -1].float() @ rows.T  # (articles, 2)
             return [float(margin) for margin in logits[:, 0] - logits[:, 1]]
+        layers = self._layers
+        read = partial(linear, matrix=layers.head) if layers else self._model.get_output_embeddings()
         targets = torch.tensor(suffix.targets, device=self._device).repeat(len(states))
         losses = [
-            torch.nn.functional.cross_entropy(head(some).float(), wanted, reduction="none")
+            torch.nn.functional.cross_entropy(read(some).float(), wanted, reduction="none")
             for some, wanted in zip(
                 torch.split(states.flatten(0, 1), HEAD_ROWS), torch.split(targets, HEAD_ROWS), strict=True
             )
@@ -582,10 +595,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 _QUANTIZED = ("int8", "int4")
 
 
-def _load(weights: Weights, device: torch.device, precision: str) -> tuple[Any, Any]:
-    """The tokenizer and the model, in one of config.PRECISIONS."""
+def _load(weights: Weights, device: torch.device, dtype: torch.dtype, precision: str) -> tuple[Any, Any]:
+    """The tokenizer and the model, to compute in `dtype`; in the dtype of its files where they are enough for it."""
     options: dict[str, Any] = {"gguf_file": weights.gguf_file} if weights.gguf_file else {}
-    dtype = _DTYPES.get(precision) or choose_dtype(device)
+    may_pack = device.type == "cpu" and dtype == torch.float32 and precision not in _QUANTIZED
     try:
         # Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn.
         tokenizer = AutoTokenizer.from_pretrained(
@@ -600,7 +613,7 @@ def _load(weights: Weights, device: torch.device, precision: str) -> tuple[Any, 
             )
         model = AutoModelForCausalLM.from_pretrained(
             weights.folder,
-            dtype=dtype,
+            dtype="auto" if may_pack else dtype,
             device_map={"": device},
             trust_remote_code=False,
             use_safetensors=True,
@@ -611,6 +624,8 @@ def _load(weights: Weights, device: torch.device, precision: str) -> tuple[Any, 
             f"{weights.name} cannot be loaded as a causal language model ({error}); "
             "choose another with --model."
         ) from error
+    if may_pack and not (can_pack(model) and LlamaLayers.supports(model)):
+        model = model.to(dtype)
     return tokenizer, model.eval()
 
 

@@ -97,7 +97,7 @@ class Bench:
             self.model = LlamaForCausalLM._from_config(
                 LlamaConfig(**(TINY if tiny else LLAMA_3B)), dtype=dtype, attn_implementation=attention.NAME
             ).eval()
-        self.layers = LlamaLayers(self.model)
+        self.layers = LlamaLayers(self.model, dtype)
         articles = split_articles(read_document(DEFAULT_EDITION).text).articles
         if tiny:
             articles = articles[:20]

@@ -234,7 +234,7 @@ def test_logits_are_those_of_transformers_for_any_shape(changes: dict[str, Any],
     ids = torch.randint(97, (150,)).tolist()
     with torch.inference_mode():
         expected = model(torch.tensor([ids])).logits[0]
-        decoder = Decoder(LlamaLayers(model))
+        decoder = Decoder(LlamaLayers(model, dtype))
         buffers = decoder._make_buffers(len(ids))
         decoder._read(ids[:147], 0, buffers)
         last = decoder._step(ids[147:], 147, buffers)

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from labourqa.attention import PackedArticles
-from labourqa.layers import LlamaLayers
+from labourqa.layers import HAS_FBGEMM, LlamaLayers, can_pack
 
 pytestmark = pytest.mark.model
 
@@ -40,13 +40,13 @@ def test_the_model_itself_gives_the_same_logits_as_before(own_model: Any) -> Non
     ids = torch.arange(40)[None]
     with torch.inference_mode():
         before = own_model(ids).logits
-        LlamaLayers(own_model)
+        LlamaLayers(own_model, torch.float32)
         after = own_model(ids).logits
     assert torch.equal(before, after)
 
 
 def test_the_weights_are_not_held_twice(own_model: Any) -> None:
-    layers = LlamaLayers(own_model)
+    layers = LlamaLayers(own_model, torch.float32)
     for layer, weights in zip(own_model.model.layers, layers._layers, strict=True):
         for modules, matrix in (
             (
@@ -55,6 +55,7 @@ def test_the_weights_are_not_held_twice(own_model: Any) -> None:
             ),
             ((layer.mlp.gate_proj, layer.mlp.up_proj), weights.gate_up),
         ):
+            assert isinstance(matrix, torch.Tensor)
             start = matrix.data_ptr()
             for module in modules:
                 assert module.weight.data_ptr() == start
@@ -92,7 +93,25 @@ def test_packed_projections_are_not_supported() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_final_states_are_those_of_transformers(changes: dict[str, Any], dtype: torch.dtype) -> None:
     model = tiny_model(**changes).to(dtype)
-    layers = LlamaLayers(model)
+    layers = LlamaLayers(model, dtype)
+    check_final_states(model, layers, tolerance=1e-5 if dtype == torch.float32 else 0.1)
+
+
+@pytest.mark.skipif(not HAS_FBGEMM, reason="this processor computes with no 16-bit weights in float32")
+@pytest.mark.parametrize("kept", [torch.bfloat16, torch.float16])
+def test_weights_kept_in_16_bits_compute_what_they_compute_in_float32(kept: torch.dtype) -> None:
+    model = tiny_model().to(kept)
+    assert can_pack(model)
+    layers = LlamaLayers(model, torch.float32)
+    assert model.dtype == kept
+    check_final_states(model.float(), layers, tolerance=1e-5)
+
+
+def test_weights_of_32_bits_are_not_packed() -> None:
+    assert not can_pack(tiny_model())
+
+
+def check_final_states(model: Any, layers: LlamaLayers, *, tolerance: float) -> None:
     rows = [torch.randint(97, (length,)) for length in (30, 7, 50)]
     with torch.inference_mode():
         expected = torch.cat([model.model(row[None]).last_hidden_state[0] for row in rows])
@@ -101,6 +120,5 @@ def test_final_states_are_those_of_transformers(changes: dict[str, Any], dtype: 
         states = layers.forward(ids, layers.rotations(positions), attend)
         wanted = torch.tensor([29, 36, 86])
         some = layers.forward(ids, layers.rotations(positions), attend, wanted=wanted)
-    tolerance = 1e-5 if dtype == torch.float32 else 0.1
     torch.testing.assert_close(states, expected, atol=tolerance, rtol=tolerance)
     torch.testing.assert_close(some, states[wanted], atol=tolerance, rtol=tolerance)
