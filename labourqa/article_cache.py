@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from .attention import Keep, Span
 from .errors import EngineError
+from .threads import choose_threads, run_side_by_side
 
 LAYOUT = 1  # of the file; counted up when its meaning changes
 RESIDENT_PART = 0.7  # of the GPU's free memory: the rest is for the passes and the answer
@@ -82,9 +83,13 @@ class ArticleCache:
         except (OSError, SafetensorError) as error:
             raise EngineError(f"{path} cannot be read: {error}.") from error
         sums = tensors.pop("sums")
-        for layer in range(shape.layers):
-            if _checksum(tensors[name] for name in _names(layer, shape)) != int(sums[layer]):
-                raise EngineError(f"{path} is damaged.")
+
+        def is_whole(layer: int) -> bool:
+            return _checksum(tensors[name] for name in _names(layer, shape)) == int(sums[layer])
+
+        checks = [partial(is_whole, layer) for layer in range(shape.layers)]
+        if not all(run_side_by_side(checks, choose_threads())):
+            raise EngineError(f"{path} is damaged.")
         self._tensors = tensors
         self._stream: torch.cuda.Stream | None = None
         self._copies: dict[int, tuple[dict[str, torch.Tensor], torch.cuda.Event]] = {}

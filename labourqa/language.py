@@ -17,7 +17,7 @@ NAMES = {
 
 def detect_language(text: str) -> tuple[str, float]:
     """ISO 639-1 code of the likeliest language of NAMES, and its probability by py3langid's model."""
-    code, probability = _identifier().classify(text)
+    code, probability = identifier().classify(text)
     return str(code), float(probability)
 
 
@@ -29,7 +29,8 @@ def foreign_language(question: str, law: str) -> tuple[str, str] | None:
 
 
 @cache
-def _identifier() -> LanguageIdentifier:
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(list(NAMES))
-    return identifier
+def identifier() -> LanguageIdentifier:
+    """py3langid's model, decompressed the first time (0.5 s)."""
+    loaded = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    loaded.set_languages(list(NAMES))
+    return loaded

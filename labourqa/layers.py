@@ -5,12 +5,14 @@ who sees whom is left to an `attend` object. Reading, keeping prefixes and gener
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from .attention import Attend
+from .threads import choose_threads, run_side_by_side
 
 # Their angles depend on the position alone; those of "dynamic" and "longrope" change with the text's length.
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
@@ -55,9 +57,9 @@ class LlamaLayers:
         """
         config = model.config
         self.dtype = dtype
-        prepare = _pack if model.dtype != dtype else _join_weights
+        packs = model.dtype != dtype
+        prepare = _pack if packs else _join_weights
         self.embedding: torch.Tensor = model.model.embed_tokens.weight  # (vocab, hidden)
-        self.head = prepare(model.lm_head)  # (vocab, hidden)
         self.kv_heads = int(config.num_key_value_heads)
         self.groups = int(config.num_attention_heads) // self.kv_heads  # query heads of a kv head
         self.head_dim = int(model.model.layers[0].self_attn.head_dim)
@@ -78,7 +80,9 @@ class LlamaLayers:
                 prepare(mlp.down_proj),
             )
 
-        self._layers = [make_layer(layer) for layer in model.model.layers]
+        jobs = [partial(make_layer, layer) for layer in model.model.layers]
+        self._layers = run_side_by_side(jobs, choose_threads() if packs else 1)
+        self.head = prepare(model.lm_head)  # (vocab, hidden)
         self._joined = (config.num_attention_heads + 2 * self.kv_heads) * self.head_dim
         self._gated = 2 * int(config.intermediate_size)
 

@@ -1,11 +1,13 @@
 """The whole program in two functions: `ingest` a code, `ask` it a question."""
 
+import gc
 import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -27,7 +29,7 @@ from .conversation import Turn, understand
 from .document import read_document
 from .engine import READINGS, Engine, Evidence, Judgement, count_read
 from .errors import QuestionError
-from .language import foreign_language
+from .language import foreign_language, identifier
 from .references import Reference, find_mentions
 from .relevance import Relevance, TrainedRelevance
 from .remote import RemoteEngine, is_server
@@ -86,6 +88,17 @@ def name_model(settings: Settings) -> tuple[str, str]:
 def load_models(settings: Settings, progress: Progress) -> Models:
     """Find or fetch the models, and load them. Raises WeightsError."""
     started = time.perf_counter()
+    Thread(target=identifier, daemon=True).start()  # its model is decompressed while others are imported
+    gc.disable()  # what imports leave is no garbage: to look for some took a seventh of a cold start
+    try:
+        engine, encoder, trained, reason = _load(settings, progress)
+    finally:
+        gc.enable()
+    gc.freeze()  # nor need it be looked through later, or on the way out
+    return Models(engine, encoder, trained, reason, time.perf_counter() - started)
+
+
+def _load(settings: Settings, progress: Progress) -> tuple[Engine, "SentenceEncoder", TrainedRelevance, str]:
     from .weights import fetch_weights
 
     encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
@@ -102,8 +115,7 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     from .encoder import SentenceEncoder
 
     trained = TrainedRelevance()
-    encoder = SentenceEncoder(encoder_weights, trained)
-    return Models(engine, encoder, trained, reason, time.perf_counter() - started)
+    return engine, SentenceEncoder(encoder_weights, trained), trained, reason
 
 
 def ingest(store: Store, path: Path | None = None) -> Edition:

@@ -26,16 +26,17 @@ def choose_threads() -> int:
 
 
 def run_side_by_side(jobs: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Run the jobs at the same time, each with its share of the `threads`; their results in order.
+    """Run the jobs, as many at a time as there are `threads` to share; their results in order.
 
     Two passes with a core each take less time than one after the other with both: a small operation no longer
     leaves a core idle, and no large one ends with one core waiting for the other.
     """
-    if len(jobs) == 1:
-        return [jobs[0]()]
-    torch.set_num_threads(max(1, threads // len(jobs)))  # that threads of the pool begin with
+    workers = min(len(jobs), threads)
+    if workers == 1:
+        return [job() for job in jobs]
+    torch.set_num_threads(threads // workers)  # that threads of the pool begin with
     try:
-        with ThreadPoolExecutor(len(jobs)) as pool:
+        with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda job: job(), jobs))
     finally:
         torch.set_num_threads(threads)
