@@ -18,10 +18,10 @@ def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
     """Line by line: what it is about, and what is so here."""
     import torch
 
-    from .llama import choose_device, choose_dtype
+    from .loading import choose_device, choose_dtype
 
     device = choose_device()
-    native = str(choose_dtype(device)).removeprefix("torch.")
+    native = str(choose_dtype("auto", device)).removeprefix("torch.")
     name, reason = name_model(settings)
     if is_server(name):
         here = "served there"

@@ -52,8 +52,8 @@ class LlamaLayers:
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
         """For a LlamaForCausalLM that `supports` accepts, to compute in `dtype`.
 
-        The model's projections become views into joined matrices. Of a model that `can_pack` says so of they are
-        packed, which loses nothing, and the model stays as it is.
+        The model's projections become views into joined matrices. Those of a model in 16 bits that is to compute in
+        float32 are packed, where the machine `can_pack`, and emptied: the model is of no more use.
         """
         config = model.config
         self.dtype = dtype
@@ -173,18 +173,22 @@ def linear(states: torch.Tensor, matrix: Matrix, *, out: torch.Tensor | None = N
     return product if out is None else out.copy_(product)
 
 
-def can_pack(model: Any) -> bool:
-    """Whether a model on the CPU can compute in float32 with its weights kept in 16 bits.
+def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether weights of 16 bits can be kept in 16 bits to compute in `dtype`, which then loses nothing.
 
     float16 holds every bfloat16 from 2^-17 to 65504 in size exactly, and smaller ones to within 2^-25.
     """
-    return HAS_FBGEMM and model.dtype in (torch.bfloat16, torch.float16)
+    return HAS_FBGEMM and device.type == "cpu" and dtype == torch.float32
 
 
 @torch.no_grad()
 def _pack(*modules: torch.nn.Linear) -> torch.ScriptObject:
-    """One matrix, the modules' rows below one another, as FBGEMM reads it."""
+    """One matrix, the modules' rows below one another, as FBGEMM reads it; the modules' own weights are freed."""
     joined = torch.cat([module.weight for module in modules]).float()
+    for module in modules:
+        module.weight = torch.nn.Parameter(
+            joined.new_empty(0)
+        )  # the output head's may still be the embedding
     packed: torch.ScriptObject = torch.ops.quantized.linear_prepack_fp16(joined, None)
     return packed
 

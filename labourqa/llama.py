@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
-from transformers.utils import logging as transformers_logging
 
 from . import attention
 from .article_cache import ArticleCache, Shape, open_cache
@@ -26,8 +24,9 @@ from .batches import cut_batches, make_batches
 from .config import read_prompt
 from .decoder import Decoder
 from .engine import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
-from .errors import EngineError, WeightsError
+from .errors import EngineError
 from .layers import LlamaLayers, can_pack, linear
+from .loading import QUANTIZED, choose_device, choose_dtype, load_model, load_tokenizer, stored_dtype
 from .threads import choose_threads, run_side_by_side
 from .weights import Weights
 
@@ -102,50 +101,40 @@ class _MemoryExhaustedError(EngineError):
     """A pass did not fit the memory; a smaller one may."""
 
 
-def choose_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def choose_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the machine computes in it; a CPU that only emulates it is 6 times slower than in float32."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    capabilities = torch.cpu.get_capabilities()
-    if any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")):
-        return torch.bfloat16
-    return torch.float32
-
-
 class LlamaEngine:
     """Raises WeightsError when the files are no causal language model, or not in this precision."""
 
     def __init__(self, weights: Weights, *, precision: str = "auto") -> None:
-        transformers_logging.disable_progress_bar()
-        transformers_logging.set_verbosity_error()
         self._device = choose_device()
         self._threads = choose_threads()
         torch.set_num_threads(self._threads)
-        self._dtype = _DTYPES.get(precision) or choose_dtype(self._device)
-        self._tokenizer, self._loaded = _load(weights, self._device, self._dtype, precision)
-        self._config = self._loaded.config
-        architectures = self._config.architectures or ["unknown"]
-        if not any(name.endswith("ForCausalLM") for name in architectures):
-            raise WeightsError(f"{weights.name} is no causal language model; choose another with --model.")
+        self._dtype = choose_dtype(precision, self._device)
+        self._tokenizer = load_tokenizer(weights)
+        self._yes, self._no = (
+            self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
+        )
+        self._weights, self._precision = weights, precision
+        packed = can_pack(self._device, self._dtype) and precision not in QUANTIZED
+        stored = stored_dtype(weights) if packed else None
+        model = self._load(stored or self._dtype)
+        self._config, self._generation_config = model.config, model.generation_config
         self._packs = attention.supports(self._config)
-        if self._packs:
-            self._loaded.set_attn_implementation(attention.NAME)
-        # For other architectures transformers' own layers do the same, less fast.
-        supported = LlamaLayers.supports(self._loaded)
-        self._layers = LlamaLayers(self._loaded, self._dtype) if supported else None
+        # Only the two rows that are compared, (2, hidden), in float32: bfloat16 logits lie on a grid and often tie.
+        self._rows = model.get_output_embeddings().weight.detach()[[self._yes, self._no]].float()
+        parameters = model.num_parameters()
+        self._layers: LlamaLayers | None = None
+        self._loaded: Any = None
+        if LlamaLayers.supports(model):
+            self._layers = LlamaLayers(model, self._dtype)
+            self._loaded = None if stored else model
+        else:  # transformers' own layers do the same, less fast
+            self._loaded = model.to(self._dtype) if stored else model
         self._decoder = Decoder(self._layers) if self._layers else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
         self._waiting: list[_Request] = []
         self._kept: list[_Kept] = []  # replaced, never changed: another thread may be looking through it
         self._before, self._after = self._template()
-        self._yes, self._no = (
-            self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
-        )
         chat = self._read_prompts("filter", self._before, self._after)
         # The likelihood reads the question as a continuation of the law: no chat around it.
         continuation = self._read_prompts("likelihood", self._tokenizer.encode(""), [])
@@ -154,8 +143,7 @@ class LlamaEngine:
             "word": chat,
             "likelihood": continuation,
         }
-        parameters = self._loaded.num_parameters()
-        quantized = precision if precision in _QUANTIZED else None
+        quantized = precision if precision in QUANTIZED else None
         self.info = ModelInfo(
             name=weights.name,
             revision=weights.revision,
@@ -176,11 +164,17 @@ class LlamaEngine:
 
     @property
     def _model(self) -> Any:
-        """transformers' model, as it computes; of one that is kept in 16 bits the weights are widened now."""
-        if self._loaded.dtype != self._dtype:
+        """transformers' own; where the layers have packed its weights, it is loaded when it is first needed."""
+        if self._loaded is None:
             with torch.inference_mode(False):
-                self._loaded.to(self._dtype)
+                self._loaded = self._load(self._dtype)
         return self._loaded
+
+    def _load(self, dtype: torch.dtype) -> Any:
+        model = load_model(self._weights, self._device, dtype, self._precision)
+        if attention.supports(model.config):
+            model.set_attn_implementation(attention.NAME)
+        return model
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(self._ids(text)) for text in texts]
@@ -269,7 +263,7 @@ class LlamaEngine:
                 f"A prompt of {len(ids)} tokens and an answer of {max_tokens} do not fit the "
                 f"{self.info.context_tokens} tokens that {self.info.name} can read; select fewer articles with --top."
             )
-        ends = self._loaded.generation_config.eos_token_id
+        ends = self._generation_config.eos_token_id
         ends = {ends} if isinstance(ends, int) else set(ends or ())
         if self._decoder:
             steps = self._decoder.generate(ids, max_tokens=max_tokens, ends=ends, guard=self._forward)
@@ -456,10 +450,7 @@ class LlamaEngine:
     def _scores(self, states: torch.Tensor, suffix: _Suffix) -> list[float]:
         """The evidence in the last final states of each article's prompt, (articles, states, hidden)."""
         if suffix.targets is None:
-            # In float32, and only the two rows that are compared: bfloat16 logits lie on a grid and often tie.
-            head = self._loaded.get_output_embeddings().weight  # (vocab, hidden)
-            rows = head[[self._yes, self._no]].float()  # (2, hidden)
-            logits = states[:, -1].float() @ rows.T  # (articles, 2)
+            logits = states[:, -1].float() @ self._rows.T  # (articles, 2)
             return [float(margin) for margin in logits[:, 0] - logits[:, 1]]
         layers = self._layers
         read = partial(linear, matrix=layers.head) if layers else self._model.get_output_embeddings()
@@ -589,44 +580,6 @@ class LlamaEngine:
                     f"Article {article.number} and the question take {length} tokens, but {self.info.name} "
                     f"reads at most {self.info.context_tokens}; choose a model with a longer context."
                 )
-
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_QUANTIZED = ("int8", "int4")
-
-
-def _load(weights: Weights, device: torch.device, dtype: torch.dtype, precision: str) -> tuple[Any, Any]:
-    """The tokenizer and the model, to compute in `dtype`; in the dtype of its files where they are enough for it."""
-    options: dict[str, Any] = {"gguf_file": weights.gguf_file} if weights.gguf_file else {}
-    may_pack = device.type == "cpu" and dtype == torch.float32 and precision not in _QUANTIZED
-    try:
-        # Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn.
-        tokenizer = AutoTokenizer.from_pretrained(
-            weights.folder, trust_remote_code=False, split_special_tokens=True, **options
-        )
-        if precision in _QUANTIZED:
-            options["quantization_config"] = BitsAndBytesConfig(
-                load_in_8bit=precision == "int8",
-                load_in_4bit=precision == "int4",
-                bnb_4bit_quant_type="nf4",
-                bnb_4bit_compute_dtype=dtype,
-            )
-        model = AutoModelForCausalLM.from_pretrained(
-            weights.folder,
-            dtype="auto" if may_pack else dtype,
-            device_map={"": device},
-            trust_remote_code=False,
-            use_safetensors=True,
-            **options,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise WeightsError(
-            f"{weights.name} cannot be loaded as a causal language model ({error}); "
-            "choose another with --model."
-        ) from error
-    if may_pack and not (can_pack(model) and LlamaLayers.supports(model)):
-        model = model.to(dtype)
-    return tokenizer, model.eval()
 
 
 def _suffix_mask(lengths: Sequence[int]) -> torch.Tensor:

@@ -10,20 +10,20 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
-    "encoder", "attention", "article_cache", "layers", "threads", "decoder", "llama", "remote", "selection",
-    "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export", "metrics",
-    "evaluation", "benchmark", "chart", "installation", "cli", "__main__",
+    "encoder", "attention", "threads", "article_cache", "layers", "decoder", "loading", "llama", "remote",
+    "selection", "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export",
+    "metrics", "evaluation", "benchmark", "chart", "installation", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
     "pypdf": {"document"},
     "torch": {
-        "attention", "article_cache", "layers", "threads", "decoder", "llama", "encoder", "weights", "pipeline",
-        "benchmark", "installation",
+        "attention", "threads", "article_cache", "layers", "decoder", "loading", "llama", "encoder", "weights",
+        "pipeline", "benchmark", "installation",
     },
-    "transformers": {"attention", "llama", "encoder", "weights"},
-    "safetensors": {"article_cache", "relevance", "weights"},
+    "transformers": {"attention", "loading", "encoder", "weights"},
+    "safetensors": {"article_cache", "loading", "relevance", "weights"},
     "matplotlib": {"chart"},
     "docx": {"export"},
     "streamlit": {"cli"},  # and the page in app/
