@@ -185,10 +185,8 @@ def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
 def _pack(*modules: torch.nn.Linear) -> torch.ScriptObject:
     """One matrix, the modules' rows below one another, as FBGEMM reads it; the modules' own weights are freed."""
     joined = torch.cat([module.weight for module in modules]).float()
-    for module in modules:
-        module.weight = torch.nn.Parameter(
-            joined.new_empty(0)
-        )  # the output head's may still be the embedding
+    for module in modules:  # not their data: the output head's may be the embedding's too
+        module.weight = torch.nn.Parameter(joined.new_empty(0))
     packed: torch.ScriptObject = torch.ops.quantized.linear_prepack_fp16(joined, None)
     return packed
 

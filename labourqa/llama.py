@@ -384,8 +384,9 @@ class LlamaEngine:
         while left:
             rounds = max(1, round(len(left) * len(ids) / (self._pass_tokens * self._passes_at_once)))
             size = -(-len(left) // (rounds * self._passes_at_once))
-            starts = range(0, min(len(left), size * self._passes_at_once), size)
-            batches = [left[start : start + size] for start in starts]
+            batches = [
+                [left[i] for i in batch] for batch in cut_batches(len(left), size)[: self._passes_at_once]
+            ]
             try:
                 with self._forward():
                     scores = run_side_by_side([partial(read, batch) for batch in batches], self._threads)
