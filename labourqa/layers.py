@@ -59,12 +59,14 @@ class LlamaLayers:
         self.dtype = dtype
         packs = model.dtype != dtype
         prepare = _pack if packs else _join_weights
-        self.embedding: torch.Tensor = model.model.embed_tokens.weight  # (vocab, hidden)
+        embedding = model.model.embed_tokens.weight.detach()  # (vocab, hidden)
+        # The model's own may lie in its mapped file, of which nothing else is needed when all else is packed.
+        self.embedding: torch.Tensor = embedding.clone() if packs else embedding
         self.kv_heads = int(config.num_key_value_heads)
         self.groups = int(config.num_attention_heads) // self.kv_heads  # query heads of a kv head
         self.head_dim = int(model.model.layers[0].self_attn.head_dim)
         self._scaling = float(model.model.layers[0].self_attn.scaling)
-        self._norm: torch.Tensor = model.model.norm.weight.to(dtype)  # (hidden,)
+        self._norm: torch.Tensor = model.model.norm.weight.detach().to(dtype)  # (hidden,)
         self._rotary = model.model.rotary_emb
         self._epsilon = float(config.rms_norm_eps)
         self._epsilons = torch.full((1, 1), self._epsilon, device=self.embedding.device)
@@ -72,10 +74,10 @@ class LlamaLayers:
         def make_layer(layer: Any) -> _Layer:
             attention, mlp = layer.self_attn, layer.mlp
             return _Layer(
-                layer.input_layernorm.weight.to(dtype),
+                layer.input_layernorm.weight.detach().to(dtype),
                 prepare(attention.q_proj, attention.k_proj, attention.v_proj),
                 prepare(attention.o_proj),
-                layer.post_attention_layernorm.weight.to(dtype),
+                layer.post_attention_layernorm.weight.detach().to(dtype),
                 prepare(mlp.gate_proj, mlp.up_proj),
                 prepare(mlp.down_proj),
             )

@@ -114,21 +114,18 @@ class LlamaEngine:
             self._tokenizer.encode(word, add_special_tokens=False)[0] for word in ("Yes", "No")
         )
         self._weights, self._precision = weights, precision
-        packed = can_pack(self._device, self._dtype) and precision not in QUANTIZED
-        stored = stored_dtype(weights) if packed else None
+        may_pack = can_pack(self._device, self._dtype) and precision not in QUANTIZED
+        stored = stored_dtype(weights) if may_pack else None
         model = self._load(stored or self._dtype)
         self._config, self._generation_config = model.config, model.generation_config
         self._packs = attention.supports(self._config)
         # Only the two rows that are compared, (2, hidden), in float32: bfloat16 logits lie on a grid and often tie.
         self._rows = model.get_output_embeddings().weight.detach()[[self._yes, self._no]].float()
         parameters = model.num_parameters()
-        self._layers: LlamaLayers | None = None
-        self._loaded: Any = None
-        if LlamaLayers.supports(model):
-            self._layers = LlamaLayers(model, self._dtype)
-            self._loaded = None if stored else model
-        else:  # transformers' own layers do the same, less fast
-            self._loaded = model.to(self._dtype) if stored else model
+        # Without, for other architectures, transformers' own layers do the same, less fast.
+        self._layers = LlamaLayers(model, self._dtype) if LlamaLayers.supports(model) else None
+        self._packed = bool(stored and self._layers)
+        self._loaded: Any = None if self._packed else model.to(self._dtype) if stored else model
         self._decoder = Decoder(self._layers) if self._layers else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
@@ -164,7 +161,7 @@ class LlamaEngine:
 
     @property
     def _model(self) -> Any:
-        """transformers' own; where the layers have packed its weights, it is loaded when it is first needed."""
+        """transformers' own; where the layers have packed its weights, it is loaded when it is needed."""
         if self._loaded is None:
             with torch.inference_mode(False):
                 self._loaded = self._load(self._dtype)
@@ -224,6 +221,8 @@ class LlamaEngine:
         show_fraction: Callable[[float], None],
     ) -> int:
         self._check_reading("article-cache")
+        if self._packed:
+            self._loaded = None  # a second copy of the weights does not stay beside the cache
         for kept in self._kept:
             if kept.cache.shape.bits == bits and kept.holds(articles, evidence):
                 return kept.cache.bytes
