@@ -162,10 +162,11 @@ class LlamaEngine:
     @property
     def _model(self) -> Any:
         """transformers' own; where the layers have packed its weights, it is loaded when it is needed."""
-        if self._loaded is None:
+        model = self._loaded  # which another thread may drop
+        if model is None:
             with torch.inference_mode(False):
-                self._loaded = self._load(self._dtype)
-        return self._loaded
+                model = self._loaded = self._load(self._dtype)
+        return model
 
     def _load(self, dtype: torch.dtype) -> Any:
         model = load_model(self._weights, self._device, dtype, self._precision)
