@@ -168,11 +168,11 @@ class LlamaLayers:
 
 
 def linear(states: torch.Tensor, matrix: Matrix, *, out: torch.Tensor | None = None) -> torch.Tensor:
-    """`states`, (n, in), times `matrix`, (out, in), gives (n, out); into `out`, if there is one."""
+    """`states`, (n, in), times `matrix`, (out, in), gives (n, out): in `out`, if there is one and it can be."""
     if isinstance(matrix, torch.Tensor):
         return torch.mm(states, matrix.t(), out=out)
-    product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states, matrix)
-    return product if out is None else out.copy_(product)
+    product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states, matrix)  # always fresh memory
+    return product
 
 
 def can_pack(device: torch.device, dtype: torch.dtype) -> bool:

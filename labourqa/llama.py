@@ -120,12 +120,16 @@ class LlamaEngine:
         self._config, self._generation_config = model.config, model.generation_config
         self._packs = attention.supports(self._config)
         # Only the two rows that are compared, (2, hidden), in float32: bfloat16 logits lie on a grid and often tie.
-        self._rows = model.get_output_embeddings().weight.detach()[[self._yes, self._no]].float()
+        self._yes_no_rows = model.get_output_embeddings().weight.detach()[[self._yes, self._no]].float()
         parameters = model.num_parameters()
         # Without, for other architectures, transformers' own layers do the same, less fast.
         self._layers = LlamaLayers(model, self._dtype) if LlamaLayers.supports(model) else None
-        self._packed = bool(stored and self._layers)
-        self._loaded: Any = None if self._packed else model.to(self._dtype) if stored else model
+        self._weights_packed = bool(stored and self._layers)
+        if self._weights_packed:
+            model = None
+        elif stored:
+            model = model.to(self._dtype)
+        self._loaded: Any = model
         self._decoder = Decoder(self._layers) if self._layers else None
         self._lock = threading.Lock()  # one forward pass at a time: questions share the device
         self._turn = threading.Lock()  # one reader of the article cache at a time; the others may join it
@@ -222,7 +226,7 @@ class LlamaEngine:
         show_fraction: Callable[[float], None],
     ) -> int:
         self._check_reading("article-cache")
-        if self._packed:
+        if self._weights_packed:
             self._loaded = None  # a second copy of the weights does not stay beside the cache
         for kept in self._kept:
             if kept.cache.shape.bits == bits and kept.holds(articles, evidence):
@@ -451,7 +455,7 @@ class LlamaEngine:
     def _scores(self, states: torch.Tensor, suffix: _Suffix) -> list[float]:
         """The evidence in the last final states of each article's prompt, (articles, states, hidden)."""
         if suffix.targets is None:
-            logits = states[:, -1].float() @ self._rows.T  # (articles, 2)
+            logits = states[:, -1].float() @ self._yes_no_rows.T  # (articles, 2)
             return [float(margin) for margin in logits[:, 0] - logits[:, 1]]
         layers = self._layers
         read = partial(linear, matrix=layers.head) if layers else self._model.get_output_embeddings()

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,8 +42,8 @@ def stored_dtype(weights: Weights) -> torch.dtype | None:
     if weights.gguf_file:
         return None
     names = set()
-    with _explain(weights):
-        for path in Path(weights.folder).glob("*.safetensors"):
+    with _loading(weights):
+        for path in weights.folder.glob("*.safetensors"):
             with safe_open(path, framework="pt") as file:
                 names |= {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  # not a dict
     return _STORED.get(names.pop()) if len(names) == 1 else None
@@ -52,7 +51,7 @@ def stored_dtype(weights: Weights) -> torch.dtype | None:
 
 def load_tokenizer(weights: Weights) -> Any:
     """Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn."""
-    with _explain(weights):
+    with _loading(weights):
         return AutoTokenizer.from_pretrained(
             weights.folder, trust_remote_code=False, split_special_tokens=True, **_options(weights)
         )
@@ -60,8 +59,6 @@ def load_tokenizer(weights: Weights) -> Any:
 
 def load_model(weights: Weights, device: torch.device, dtype: torch.dtype, precision: str) -> Any:
     """The model, ready to compute in `dtype`, or quantized. Raises WeightsError."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
     options = _options(weights)
     if precision in QUANTIZED:
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would tell of every product's rounding
@@ -71,7 +68,7 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype, preci
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=dtype,
         )
-    with _explain(weights):
+    with _loading(weights):
         model = AutoModelForCausalLM.from_pretrained(
             weights.folder,
             dtype=dtype,
@@ -91,7 +88,10 @@ def _options(weights: Weights) -> dict[str, Any]:
 
 
 @contextmanager
-def _explain(weights: Weights) -> Iterator[None]:
+def _loading(weights: Weights) -> Iterator[None]:
+    """Without a word from transformers, and if it cannot be done with one sentence."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

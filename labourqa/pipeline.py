@@ -3,7 +3,8 @@
 import gc
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,33 +90,36 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     """Find or fetch the models, and load them. Raises WeightsError."""
     started = time.perf_counter()
     Thread(target=identifier, daemon=True).start()  # its model is decompressed while others are imported
-    gc.disable()  # what imports leave is no garbage: to look for some took a seventh of a cold start
-    try:
-        engine, encoder, trained, reason = _load(settings, progress)
-    finally:
-        gc.enable()
-    gc.freeze()  # nor need it be looked through later, or on the way out
+    with _no_collecting():
+        from .weights import fetch_weights
+
+        encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
+        name, reason = name_model(settings)
+        engine: Engine
+        if is_server(name):
+            engine = RemoteEngine(name, api_key=settings.api_key)
+        else:
+            from .llama import LlamaEngine
+
+            weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
+            engine = LlamaEngine(weights, precision=settings.precision)
+
+        from .encoder import SentenceEncoder
+
+        trained = TrainedRelevance()
+        encoder = SentenceEncoder(encoder_weights, trained)
     return Models(engine, encoder, trained, reason, time.perf_counter() - started)
 
 
-def _load(settings: Settings, progress: Progress) -> tuple[Engine, "SentenceEncoder", TrainedRelevance, str]:
-    from .weights import fetch_weights
-
-    encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
-    name, reason = name_model(settings)
-    engine: Engine
-    if is_server(name):
-        engine = RemoteEngine(name, api_key=settings.api_key)
-    else:
-        from .llama import LlamaEngine
-
-        weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
-        engine = LlamaEngine(weights, precision=settings.precision)
-
-    from .encoder import SentenceEncoder
-
-    trained = TrainedRelevance()
-    return engine, SentenceEncoder(encoder_weights, trained), trained, reason
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """What imports leave is no garbage: to look for some takes a seventh of a cold start, and longer on the way out."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    gc.freeze()
 
 
 def ingest(store: Store, path: Path | None = None) -> Edition:
