@@ -8,12 +8,12 @@ import common
 import law
 import streamlit as st
 
-from labourqa.benchmark import PUBLISHED
-from labourqa.evaluation import published_figures
-from labourqa.export import NOTICE, describe_edition, escape_markdown
-from labourqa.references import Reference, show_number
-from labourqa.selection import select_above
-from labourqa.store import Edition, LoggedAnswer, Store
+from labourqa.answering.export import NOTICE, describe_edition, escape_markdown
+from labourqa.answering.selection import select_above
+from labourqa.benchmark.compare import PUBLISHED
+from labourqa.evaluation.cases import published_figures
+from labourqa.law.references import Reference, show_number
+from labourqa.store.database import Edition, LoggedAnswer, Store
 
 SCORES_SHOWN = 60
 STAGES = {

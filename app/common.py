@@ -9,10 +9,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labourqa import pipeline
+from labourqa.answering.export import escape_markdown
 from labourqa.config import Settings, load_settings
 from labourqa.errors import LabourQAError
-from labourqa.export import escape_markdown
-from labourqa.store import Edition, Store
+from labourqa.store.database import Edition, Store
 
 ASK = st.Page("app_pages/ask.py", title="Ask", icon=":material/forum:", default=True)
 CODE = st.Page("app_pages/reader.py", title="The code", icon=":material/menu_book:")

@@ -3,8 +3,8 @@
 import common
 import streamlit as st
 
-from labourqa.export import escape_markdown
-from labourqa.store import Conversation
+from labourqa.answering.export import escape_markdown
+from labourqa.store.database import Conversation
 
 SHOWN = 30
 TITLE_CHARACTERS = 24  # as many as fit beside the menu

@@ -5,11 +5,11 @@ from collections.abc import Collection
 import common
 import streamlit as st
 
-from labourqa.articles import Article
+from labourqa.answering.export import escape_markdown
 from labourqa.errors import UnknownArticleError
-from labourqa.export import escape_markdown
-from labourqa.references import Reference, show_number
-from labourqa.store import Edition
+from labourqa.law.references import Reference, show_number
+from labourqa.law.structure import Article
+from labourqa.store.database import Edition
 
 _HIGHLIGHT = """<style>
 [class*="st-key-cited-"] {

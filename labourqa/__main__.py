@@ -1,6 +1,6 @@
 """`python -m labourqa`."""
 
-from .cli import run
+from labourqa.cli.main import run
 
 if __name__ == "__main__":
     run()

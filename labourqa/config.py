@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from .errors import PromptError, SettingsError
+from labourqa.errors import PromptError, SettingsError
 
 METHODS = (
     "auto", "article-cache", "shortlist", "packed", "one-by-one",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .answer import (
+from labourqa.answering.answer import (
     Answer,
     answer_prompt,
     choose_kind,
@@ -23,23 +23,26 @@ from .answer import (
     refuse_answer,
     refuse_language,
 )
-from .articles import Article, split_articles
-from .citations import related_places, resolve_reference
-from .config import DEFAULT_EDITION, Settings
-from .conversation import Turn, understand
-from .document import read_document
-from .engine import READINGS, Engine, Evidence, Judgement, count_read
-from .errors import QuestionError
-from .language import foreign_language, identifier
-from .references import Reference, find_mentions
-from .relevance import Relevance, TrainedRelevance
-from .remote import RemoteEngine, is_server
-from .report import Report, Seconds, Tokens, describe_run, peak_memory_bytes, prompts_sha256
-from .selection import select_articles
-from .store import Edition, Store
+from labourqa.answering.conversation import Turn, resolve_follow_up
+from labourqa.answering.language import foreign_language, identifier
+from labourqa.answering.report import Report, Seconds, Tokens, describe_run, peak_memory_bytes, prompts_sha256
+from labourqa.answering.selection import select_articles
+from labourqa.config import DEFAULT_EDITION, Settings
+from labourqa.documents.document import read_document
+from labourqa.engine.base import READINGS, Engine, Evidence, Judgement, count_read
+from labourqa.engine.remote import RemoteEngine, is_server
+from labourqa.errors import QuestionError
+from labourqa.law.citations import related_places, resolve_reference
+from labourqa.law.parser import parse_code
+from labourqa.law.references import Reference, find_mentions
+from labourqa.law.structure import Article
+from labourqa.models.relevance import Relevance, TrainedRelevance
+from labourqa.store.database import Edition, Store
 
 if TYPE_CHECKING:
-    from .encoder import SentenceEncoder  # torch is imported when models are loaded, not before
+    from labourqa.models.encoder import (
+        SentenceEncoder,  # torch is imported when models are loaded, not before
+    )
 
 ENCODER = "minilm-l6-v2"
 QUESTION_CHARACTERS = 2_000
@@ -56,7 +59,7 @@ class Progress(Protocol):
         """The next piece of a written answer."""
 
 
-class Silent:
+class SilentProgress:
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
         pass
 
@@ -81,7 +84,7 @@ def name_model(settings: Settings) -> tuple[str, str]:
         return settings.model, "as you chose"
     import torch
 
-    from .weights import choose_model
+    from labourqa.models.weights import choose_model
 
     return choose_model(settings.models, has_cuda=torch.cuda.is_available())
 
@@ -91,7 +94,7 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     started = time.perf_counter()
     Thread(target=identifier, daemon=True).start()  # its model is decompressed while others are imported
     with _no_collecting():
-        from .weights import fetch_weights
+        from labourqa.models.weights import fetch_weights
 
         encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
         name, reason = name_model(settings)
@@ -99,12 +102,12 @@ def load_models(settings: Settings, progress: Progress) -> Models:
         if is_server(name):
             engine = RemoteEngine(name, api_key=settings.api_key)
         else:
-            from .llama import LlamaEngine
+            from labourqa.engine.local import LocalEngine
 
             weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
-            engine = LlamaEngine(weights, precision=settings.precision)
+            engine = LocalEngine(weights, precision=settings.precision)
 
-        from .encoder import SentenceEncoder
+        from labourqa.models.encoder import SentenceEncoder
 
         trained = TrainedRelevance()
         encoder = SentenceEncoder(encoder_weights, trained)
@@ -125,7 +128,7 @@ def _no_collecting() -> Iterator[None]:
 def ingest(store: Store, path: Path | None = None) -> Edition:
     """Keep the code in the file at `path` (by default the embedded edition) as the current edition."""
     document = read_document(path or DEFAULT_EDITION)
-    return store.save_code(split_articles(document.text), source=document.source, sha256=document.sha256)
+    return store.save_code(parse_code(document.text), source=document.source, sha256=document.sha256)
 
 
 def open_edition(store: Store) -> Edition:
@@ -148,7 +151,7 @@ def prepare(
     """
     tokenizer, encoder = models.engine.tokenizer_name, models.encoder
     if not store.token_counts(edition, tokenizer):
-        counts = models.engine.count_tokens([article.print() for article in articles])
+        counts = models.engine.count_tokens([article.format() for article in articles])
         numbers = [article.number for article in articles]
         store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
     vectors = store.embeddings(edition, encoder.name)
@@ -202,7 +205,7 @@ def ask(
     `before` is the turn of a conversation that the question may follow up.
     """
     asked = check_question(question)
-    question = check_question(understand(asked, before))
+    question = check_question(resolve_follow_up(asked, before))
     edition = edition or open_edition(store)
     articles = store.articles(edition)
     vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
@@ -241,7 +244,7 @@ def ask(
         run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
         articles=articles,
         selection=selection,
-        outside=math.exp(relevance.outside),
+        outside=math.exp(relevance.out_of_scope),
         unknown=unknown,
         answer=answering.answer,
         related=related_places(answering.answer.citations, articles, selection.selected),

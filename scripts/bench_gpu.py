@@ -22,13 +22,13 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from labourqa import attention
-from labourqa.articles import split_articles
-from labourqa.batches import make_batches
 from labourqa.config import DEFAULT_EDITION
-from labourqa.decoder import Decoder
-from labourqa.document import read_document
-from labourqa.layers import LlamaLayers
+from labourqa.documents.document import read_document
+from labourqa.engine import attention
+from labourqa.engine.decoder import Decoder
+from labourqa.engine.layers import LlamaLayers
+from labourqa.law.parser import parse_code
+from labourqa.models.batches import make_batches
 
 CHARACTERS_A_TOKEN = 5.0  # of the edition, with SmolLM2's tokenizer; Llama's is not at hand
 INSTRUCTION_TOKENS = 45  # of the prompt in front of each article
@@ -98,11 +98,11 @@ class Bench:
                 LlamaConfig(**(TINY if tiny else LLAMA_3B)), dtype=dtype, attn_implementation=attention.NAME
             ).eval()
         self.layers = LlamaLayers(self.model, dtype)
-        articles = split_articles(read_document(DEFAULT_EDITION).text).articles
+        articles = parse_code(read_document(DEFAULT_EDITION).text).articles
         if tiny:
             articles = articles[:20]
         self.lengths = [
-            INSTRUCTION_TOKENS + round(len(article.print()) / CHARACTERS_A_TOKEN) for article in articles
+            INSTRUCTION_TOKENS + round(len(article.format()) / CHARACTERS_A_TOKEN) for article in articles
         ]
         self.answer_prompt = min(ANSWER_PROMPT_TOKENS, sum(self.lengths))
         self.answer_tokens = 20 if tiny else ANSWER_TOKENS

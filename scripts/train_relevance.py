@@ -36,14 +36,15 @@ from torch.nn.functional import normalize
 from torch.nn.utils import clip_grad_norm_
 from transformers import AutoTokenizer, BertModel
 
-from labourqa.articles import Article, split_articles
 from labourqa.config import DATA, DEFAULT_EDITION, load_settings
-from labourqa.document import read_document
-from labourqa.evaluation import Case, read_cases
-from labourqa.metrics import ndcg_at, recall_at, reciprocal_rank
+from labourqa.documents.document import read_document
+from labourqa.evaluation.cases import Case, read_cases
+from labourqa.evaluation.metrics import ndcg_at, recall_at, reciprocal_rank
+from labourqa.law.parser import parse_code
+from labourqa.law.structure import Article
+from labourqa.models.relevance import TRAINED, article_digest, count_texts, embedding_texts
+from labourqa.models.weights import fetch_weights
 from labourqa.pipeline import ENCODER
-from labourqa.relevance import TRAINED, article_digest, count_texts, embedding_texts
-from labourqa.weights import fetch_weights
 
 TRAIN = ("questions-train.jsonl", "questions-written.jsonl")
 DEV = "questions-dev.jsonl"
@@ -316,7 +317,7 @@ def main() -> None:
     torch.manual_seed(args.seed)
     random.seed(args.seed)
 
-    articles = split_articles(read_document(DEFAULT_EDITION).text).articles
+    articles = parse_code(read_document(DEFAULT_EDITION).text).articles
     folder = fetch_weights(ENCODER, load_settings({}).models, show_progress=lambda *_: None).folder
     trainer = Trainer(articles, folder, args.rank)
     questions = [question for path in args.train for question in read_questions(path, trainer)]

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from labourqa import pipeline
-from labourqa.articles import Article, Code, Paragraph, Point
 from labourqa.config import DEFAULT_EDITION, Settings, load_settings
-from labourqa.document import read_document
-from labourqa.store import Edition, Store
+from labourqa.documents.document import read_document
+from labourqa.law.structure import Article, Code, Paragraph, Point
+from labourqa.store.database import Edition, Store
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -61,7 +61,7 @@ def models_home() -> Path:
 
 @pytest.fixture(scope="session")
 def models(models_home: Path) -> pipeline.Models:
-    return pipeline.load_models(Settings(home=models_home, model="smollm2-135m"), pipeline.Silent())
+    return pipeline.load_models(Settings(home=models_home, model="smollm2-135m"), pipeline.SilentProgress())
 
 
 @pytest.fixture(scope="session")
@@ -83,13 +83,13 @@ def prepared_home(
             articles,
             settings=Settings(home=home),
             models=models,
-            progress=pipeline.Silent(),
+            progress=pipeline.SilentProgress(),
         )
     return home
 
 
 @pytest.fixture(scope="session")
 def code() -> Code:
-    from labourqa.articles import split_articles
+    from labourqa.law.parser import parse_code
 
-    return split_articles(read_document(DEFAULT_EDITION).text)
+    return parse_code(read_document(DEFAULT_EDITION).text)

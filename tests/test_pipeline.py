@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from labourqa.articles import Code
+from labourqa.answering.report import Report
 from labourqa.config import REFERENCE_CASES, Settings
 from labourqa.errors import QuestionError
-from labourqa.evaluation import read_cases
-from labourqa.pipeline import NULL_QUESTION, Models, Silent, ask, check_question, resolve_mentions
-from labourqa.references import Reference
-from labourqa.report import Report
-from labourqa.store import Store
+from labourqa.evaluation.cases import read_cases
+from labourqa.law.references import Reference
+from labourqa.law.structure import Code
+from labourqa.pipeline import NULL_QUESTION, Models, SilentProgress, ask, check_question, resolve_mentions
+from labourqa.store.database import Store
 
 model = pytest.mark.model
 
@@ -37,7 +37,7 @@ def case_reports(prepared_home: Path, models: Models) -> dict[str, Report]:
 
 def ask_embedded(question: str, home: Path, store: Store, models: Models, **options: object) -> Report:
     settings = dataclasses.replace(Settings(home=home), **options)  # type: ignore[arg-type]  # any settings
-    return ask(question, settings=settings, store=store, models=models, progress=Silent())
+    return ask(question, settings=settings, store=store, models=models, progress=SilentProgress())
 
 
 @model
@@ -136,7 +136,7 @@ def test_a_written_answer_streams_and_cites_only_what_was_selected(
 ) -> None:
     pieces: list[str] = []
 
-    class Listening(Silent):
+    class Listening(SilentProgress):
         def show_text(self, piece: str) -> None:
             pieces.append(piece)
 
@@ -187,7 +187,7 @@ def test_a_margin_is_less_what_the_model_says_when_nothing_is_asked_which_is_rea
     engine.evidence = "yes-no"  # type: ignore[misc]  # as if it had a billion parameters
     shown: list[str] = []
 
-    class Watching(Silent):
+    class Watching(SilentProgress):
         def show_done(self, what: str, done: float, total: int | None = None) -> None:
             shown.append(what)
 

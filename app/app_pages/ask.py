@@ -8,11 +8,11 @@ import common
 import streamlit as st
 
 from labourqa import pipeline
+from labourqa.answering.conversation import Turn
+from labourqa.answering.export import NOTICE, escape_markdown, to_docx, to_json, to_markdown
 from labourqa.config import REFERENCE_CASES
-from labourqa.conversation import Turn
-from labourqa.evaluation import read_cases
-from labourqa.export import NOTICE, escape_markdown, to_docx, to_json, to_markdown
-from labourqa.store import LoggedAnswer
+from labourqa.evaluation.cases import read_cases
+from labourqa.store.database import LoggedAnswer
 
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 

@@ -13,9 +13,9 @@ import altair as alt
 import common
 import streamlit as st
 
+from labourqa.answering.export import escape_markdown
 from labourqa.config import REFERENCE_CASES
-from labourqa.evaluation import Case, ask_cases, published_figures, read_cases, read_reports, summarize
-from labourqa.export import escape_markdown
+from labourqa.evaluation.cases import Case, ask_cases, published_figures, read_cases, read_reports, summarize
 
 QUESTIONS, REPORTS = "questions.jsonl", "reports.jsonl"  # in a folder of its own for each evaluation
 NEW = "A new one"

@@ -6,11 +6,11 @@ import common
 import law
 import streamlit as st
 
-from labourqa.articles import Article
+from labourqa.answering.export import escape_markdown
 from labourqa.errors import QuestionError, UnknownArticleError
-from labourqa.export import escape_markdown
-from labourqa.references import Reference, find_references, parse_reference, show_number
-from labourqa.store import Edition, Store
+from labourqa.law.references import Reference, find_references, parse_reference, show_number
+from labourqa.law.structure import Article
+from labourqa.store.database import Edition, Store
 
 FOUND = 25
 MARKS = ("\ue000", "\ue001")  # around a found word, until it is formatted; no law has them

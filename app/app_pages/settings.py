@@ -12,12 +12,12 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from labourqa import pipeline
-from labourqa.articles import split_articles
+from labourqa.answering.export import escape_markdown
 from labourqa.config import ANSWER_KINDS, METHODS, PRECISIONS, load_settings
-from labourqa.document import read_document
-from labourqa.export import escape_markdown
-from labourqa.installation import describe_installation
-from labourqa.references import show_number
+from labourqa.doctor import describe_installation
+from labourqa.documents.document import read_document
+from labourqa.law.parser import parse_code
+from labourqa.law.references import show_number
 
 METHODS_IN_WORDS = {
     "auto": "auto: the fastest that this machine can do",
@@ -99,7 +99,7 @@ def _choose_edition() -> None:
     if uploaded is None:
         return
     with _file(uploaded) as path:
-        code = split_articles(read_document(path).text)
+        code = parse_code(read_document(path).text)
     first, last = code.articles[0], code.articles[-1]
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")

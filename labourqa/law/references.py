@@ -1,0 +1,146 @@
+"""Places in a code, "Article 57, paragraph 1, point 2": as printed, as typed by a person, as cited in a text."""
+
+import re
+from dataclasses import dataclass
+
+from labourqa.errors import UnknownArticleError
+
+_RAISED_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
+_RAISE = str.maketrans("0123456789", _RAISED_DIGITS)
+_LOWER = str.maketrans(_RAISED_DIGITS, "0123456789")
+_RAISED = re.compile(f"[{_RAISED_DIGITS}]+")
+# As printed: 57, 72^1, 72-1, 72¹, 60E
+NUMBER = rf"\d{{1,4}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|\.\d{{1,2}}|[A-Z]{{1,2}})?"
+
+_PART_NUMBER = r"(?:\d{1,3}(?:\^\d{1,2})?|[a-z]\b)"
+_RANGE = r"(?: to | ?[–-] ?)"
+_JOINT = rf"(?:, (?:and |or )?| and | or |{_RANGE})"
+_LIST = rf"{_PART_NUMBER}(?:{_JOINT}{_PART_NUMBER})*"
+_ARTICLE_NUMBER = r"\d{1,4}(?:\^\d{1,2}|[A-Z]{1,2})?(?![\d^])"
+_GROUPS = rf"(?: ?\({_PART_NUMBER}(?:{_RANGE}{_PART_NUMBER})?\))"
+_PLACES = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
+# After "Article 57, " a bare number belongs to the sentence; after "Articles 57, " it is an article.
+_REFERENCE = re.compile(
+    rf"(?:\bpoints? (?P<points>{_LIST}) of )?(?:\bparagraphs? (?P<paragraphs>{_LIST}) of )?\bArt(?:icle|\.)"
+    rf"(?P<places>s {_PLACES}(?:{_JOINT}(?:Articles? )?(?:{_PLACES}|{_GROUPS}+))*"
+    rf"| {_PLACES}(?:{_JOINT}(?:Article {_PLACES}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
+)
+_PLACE = re.compile(
+    rf"(?P<number>{_ARTICLE_NUMBER}(?:{_RANGE}{_ARTICLE_NUMBER}(?! ?\())?)?(?P<groups>{_GROUPS}*)"
+)
+_GROUP = re.compile(r"\(([^()]+)\)")
+# "of the Law on ...", "of Regulation (EU) ...", but not "of this Code" or "of the Labour Code"
+_OTHER_LAW = re.compile(r" of (?!this |(?:the )?(?:Labour )?Code\b)(?:(?:the|that|a|an|said) )*[A-Z]")
+_LONGEST_RANGE = 500  # "Articles 1 to 9999" is no reference to ten thousand articles
+
+_TYPED_NUMBER = rf"\d{{1,3}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}})?"
+_TYPED = re.compile(
+    rf"(?:(?:articles?|art|sections?|sec|статья|ст)\b\.? ?)?(?P<article>{NUMBER})(?: straipsnis)?"
+    rf"(?:,? ?(?:\(|(?:paragraph|para|par)\b\.? ?)(?P<paragraph>{_TYPED_NUMBER})\)?)?"
+    rf"(?:,? ?(?:\(|point\b ?)(?P<point>{_TYPED_NUMBER}|[^\W\d_])\)?)?",
+    re.IGNORECASE,
+)
+# What people write in a question, to be spelt as the law prints it.
+_RAISED_NUMBER = r"\d{1,4}(?:[\^-]\d{1,2}|[A-Z]{1,2}\b)?"
+_SIGN = re.compile(
+    rf"(?:\b(?:(?P<many>articles|arts|sections)|article|art|section|sect|sec)\b\.?|(?P<signs>§§)|§)"
+    rf"\s*(?={_RAISED_NUMBER})",
+    re.IGNORECASE,
+)
+_DEPTH = re.compile(
+    rf"(?P<place>Articles? {_RAISED_NUMBER}(?:\(\w+\))*),?\s*(?:paragraph|para|par|point|item)\b\.?"
+    r"\s*\(?(?P<number>\d{1,3})\)?",
+    re.IGNORECASE,
+)
+_LITHUANIAN = re.compile(
+    rf"(?:\bDK\s*)?\b(?P<article>{_RAISED_NUMBER})\s*(?:str\.|straipsn\w+)"
+    r"(?:\s*(?P<paragraph>\d{1,3})\s*(?:d\.|dal\w+))?(?:\s*(?P<point>\d{1,3})\s*(?:p\.|punkt\w+))?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place in a code: `Reference("57", "1", "2")` is article 57, paragraph 1, point 2."""
+
+    article: str
+    paragraph: str = ""
+    point: str = ""
+
+    def __str__(self) -> str:
+        parts = "".join(f"({show_number(part)})" for part in (self.paragraph, self.point) if part)
+        return f"Art. {show_number(self.article)}{parts}"
+
+
+def find_references(text: str) -> tuple[Reference, ...]:
+    """The different places of the same code that an English text refers to, in order of appearance."""
+    text = _spell_numbers(text)
+    found: dict[Reference, None] = {}
+    for match in _REFERENCE.finditer(text):
+        if _OTHER_LAW.match(text, match.end()):
+            continue
+        number, levels = "", [match["paragraphs"] or "", match["points"] or ""]
+        for place in filter(re.Match.group, _PLACE.finditer(match["places"])):
+            groups = _GROUP.findall(place["groups"])
+            if place["number"]:
+                number = place["number"]
+                levels = [*groups, "", ""] if groups else levels
+            else:  # in "44(1)(3), (8)" the 8 is a point, in "139(5) and (6)" the 6 a paragraph
+                levels = [levels[0], groups[0]] if levels[1] else [groups[0], ""]
+            for one in [number] if groups else _expand(place["number"]):
+                for paragraph in _expand(levels[0]):
+                    for point in _expand(levels[1]):
+                        found[Reference(one, paragraph, point)] = None
+    return tuple(found)
+
+
+def find_mentions(question: str) -> tuple[Reference, ...]:
+    """The places that a question names, however people write them: "art. 57(1)", "§ 72-1", "DK 117 str. 3 d."."""
+    text = _LITHUANIAN.sub(_spell_lithuanian, _spell_numbers(question))
+    text = _SIGN.sub(lambda match: "Articles " if match["many"] or match["signs"] else "Article ", text)
+    text = re.sub(r"(Articles? \d{1,4})-(?=\d{1,2}\b)", r"\1^", text)
+    for _ in ("paragraph", "point"):
+        text = _DEPTH.sub(r"\g<place>(\g<number>)", text)
+    return find_references(text)
+
+
+def _spell_lithuanian(match: re.Match[str]) -> str:
+    groups = "".join(f"({match[part]})" for part in ("paragraph", "point") if match[part])
+    return f"Article {match['article']}{groups}"
+
+
+def _expand(numbers: str) -> list[str]:
+    """The single numbers of "1, 3 and 5 to 7"; of nothing, one empty number."""
+    expanded: list[str] = []
+    for match in re.finditer(rf"([\d^A-Z]+|\b[a-z]\b)(?:{_RANGE}([\d^A-Z]+|\b[a-z]\b))?", numbers):
+        first, last = match[1], match[2] or match[1]
+        if first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + _LONGEST_RANGE:
+            expanded += map(str, range(int(first), int(last) + 1))
+        else:
+            expanded += [first] if first == last else [first, last]
+    return expanded or [""]
+
+
+def show_number(number: str) -> str:
+    """72^1 as it is printed: 72¹."""
+    return re.sub(r"\^(\d+)", lambda match: match[1].translate(_RAISE), number)
+
+
+def parse_reference(text: str) -> Reference:
+    """Read what a person types, such as 144(4) or "Art. 144, para. 4"; raises UnknownArticleError."""
+    match = _TYPED.fullmatch(" ".join(text[:100].split()).rstrip("."))
+    if not match:
+        raise UnknownArticleError(
+            f'"{text[:100]}" names no article; write, for example, 57, 144(4) or 57(1)(2).'
+        )
+    article, paragraph, point = (spell_number(number or "") for number in match.groups())
+    return Reference(article.upper(), paragraph, point)
+
+
+def spell_number(number: str) -> str:
+    """72¹ and 72-1 as 72^1."""
+    return _spell_numbers(number).replace("-", "^")
+
+
+def _spell_numbers(text: str) -> str:
+    return _RAISED.sub(lambda match: "^" + match[0].translate(_LOWER), text)

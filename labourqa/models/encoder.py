@@ -1,0 +1,47 @@
+"""The sentence encoder (all-MiniLM-L6-v2): texts -> unit vectors whose dot product is their similarity."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoTokenizer, BertModel
+
+from labourqa.models.batches import make_batches
+from labourqa.models.relevance import TrainedRelevance
+from labourqa.models.weights import Weights
+
+MAX_TOKENS = 256  # what the encoder was trained for; longer texts are cut
+BATCH_TOKENS = 4_096
+
+
+class SentenceEncoder:
+    def __init__(self, weights: Weights, trained: TrainedRelevance) -> None:
+        self.name = f"{weights.name} {trained.name}"
+        self._tokenizer = AutoTokenizer.from_pretrained(weights.folder)
+        self._model = BertModel.from_pretrained(
+            weights.folder, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
+        ).eval()
+        for name, change in trained.lora_deltas.items():
+            self._model.get_submodule(name).weight.data += torch.from_numpy(change)
+
+    def encode(
+        self, texts: Sequence[str], *, show_fraction: Callable[[float], None] | None = None
+    ) -> NDArray[np.float32]:
+        """(texts, 384), float32, each row of length 1: the mean of the last layer's token states."""
+        ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
+        vectors = np.empty((len(texts), self._model.config.hidden_size), dtype=np.float32)
+        done = 0
+        for batch in make_batches([len(row) for row in ids], BATCH_TOKENS):
+            padded = self._tokenizer.pad({"input_ids": [ids[i] for i in batch]}, return_tensors="pt")
+            with torch.inference_mode():
+                states = self._model(**padded).last_hidden_state  # (batch, seq, hidden)
+            mask = padded["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)
+            mean = (states * mask).sum(1) / mask.sum(1)  # (batch, hidden)
+            vectors[batch] = torch.nn.functional.normalize(mean, dim=-1).numpy()
+            done += len(batch)
+            if show_fraction is not None:
+                show_fraction(done / len(texts))
+        assert math.isfinite(float(vectors.sum()))
+        return vectors

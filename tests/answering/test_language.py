@@ -1,0 +1,35 @@
+import json
+
+import pytest
+
+from labourqa.answering.language import foreign_language
+from labourqa.config import DATA
+
+LAW = "Night work is paid at no less than one and a half times the employee's pay."
+LITHUANIAN = "Už darbą naktį mokama ne mažiau kaip pusantro darbuotojo darbo užmokesčio."
+
+
+@pytest.mark.parametrize(
+    ("question", "language"),
+    [
+        ("Kiek dienų trunka kasmetinės atostogos?", "Lithuanian"),
+        ("Сколько дней длится ежегодный отпуск?", "Russian"),
+        ("Wie lange dauert der Jahresurlaub?", "German"),
+        ("¿Cuántos días de vacaciones tengo?", "Spanish"),
+        ("Ile dni urlopu mi przysługuje?", "Polish"),
+        ("有多少天年假?", "Chinese"),
+    ],
+)
+def test_a_question_in_another_language_is_seen(question: str, language: str) -> None:
+    assert foreign_language(question, LAW) == (language, "English")
+
+
+def test_no_labelled_question_is_taken_for_another_language() -> None:
+    lines = (DATA / "questions-train.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = [json.loads(line)["question"] for line in lines]
+    assert [question for question in questions if foreign_language(question, LAW)] == []
+
+
+def test_it_is_the_language_of_the_code_that_counts() -> None:
+    assert foreign_language("Kiek dienų trunka kasmetinės atostogos?", LITHUANIAN) is None
+    assert foreign_language("How many days does annual leave last?", LITHUANIAN) == ("English", "Lithuanian")

@@ -1,0 +1,267 @@
+"""The page in a real browser: the system's Chromium, or one that Playwright has fetched."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, expect, sync_playwright
+
+from labourqa.store.database import Store
+
+pytestmark = [pytest.mark.model, pytest.mark.browser]
+expect.set_options(timeout=30_000)
+ANSWER_MS = 180_000  # for a question, on a slow machine with the model still loading
+NIGHT = "Do they need to pay more for working at night?"
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+CODE = """LABOUR CODE OF NOWHERE
+
+Article 1. Annual Leave
+1. Annual leave lasts thirty days.
+2. It may be taken in parts.
+
+Article 2. Night Work
+1. Night work is paid at three times the pay.
+
+Article 3. Notice
+1. An employee may resign with a notice of one month.
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=system,
+                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            )
+        except Error as error:
+            pytest.skip(
+                f"no Chromium can be started, `playwright install chromium` fetches one: {error.message[:80]}"
+            )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("page")
+    for name in ("models", "article-cache"):
+        (home / name).symlink_to(prepared_home / name, target_is_directory=True)
+    with Store(prepared_home / "labourqa.db") as store:
+        store._db.execute("VACUUM INTO ?", [str(home / "labourqa.db")])
+    with Store(home / "labourqa.db") as store:
+        store.erase_answers()
+    return home
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, home: Path) -> Iterator[str]:
+    """Of a page that `labourqa ui` serves."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    chosen = {
+        "LABOURQA_HOME": str(home),
+        "LABOURQA_MODEL": "smollm2-135m",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "labourqa", "ui", "--port", str(port)],
+        env=os.environ | chosen,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    address = f"http://localhost:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{address}/_stcore/health")
+            break
+        except OSError:
+            assert server.poll() is None, "the page's server has ended"
+            time.sleep(0.1)
+    yield address
+    os.killpg(server.pid, signal.SIGTERM)
+    server.wait()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=DESKTOP)
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+def visit(visitor: BrowserContext, address: str) -> Page:
+    page = visitor.new_page()
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible(timeout=30_000)
+    return page
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.get_by_test_id("stChatInputTextArea")
+    box.fill(question)
+    box.press("Enter")
+
+
+def expect_answer(page: Page) -> None:
+    expect(page.get_by_text("articles read,").last).to_be_visible(timeout=ANSWER_MS)
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_question_from_the_click_to_the_export(
+    browser: Browser, address: str, viewport: ViewportSize
+) -> None:
+    visitor = browser.new_context(viewport=viewport)
+    asked_for: list[str] = []
+    visitor.on("request", lambda request: asked_for.append(request.url))
+    page = visit(visitor, address)
+    page.get_by_role("button", name=NIGHT).click()
+    expect(page.get_by_text("of 257 articles read").first).to_be_visible(timeout=ANSWER_MS)  # progress
+    expect_answer(page)
+
+    # The citation opens its article, with the cited paragraph highlighted and in sight.
+    page.get_by_role("button", name="Art. 144(3)").first.click()
+    cited = page.locator('[class*="st-key-cited-"]')
+    expect(cited).to_have_text(re.compile("Night work must be paid at no less than one and a half times"))
+    expect(cited).to_be_in_viewport()
+    expect(cited).not_to_have_css("background-color", "rgba(0, 0, 0, 0)")
+    page.keyboard.press("Escape")
+    expect(cited).to_be_hidden()
+
+    # Another threshold selects other articles.
+    page.get_by_text("257 of 257 articles read,").last.click()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    slider.press("Home")
+    expect(page.get_by_text("12 would be selected")).to_be_visible()
+
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Markdown").click()
+    text = Path(download.value.path()).read_text()
+    assert "one and a half times" in text
+    assert "**[Art. 144(3)]**" in text
+
+    page.reload()
+    expect_answer(page)
+    expect(
+        page.get_by_text("Night work must be paid at no less than one and a half times").first
+    ).to_be_visible()
+    assert page.evaluate(
+        "document.documentElement.scrollWidth <= window.innerWidth"
+    )  # nothing hangs over the edge
+    assert [
+        url for url in asked_for if not url.startswith((address, "data:", "blob:"))
+    ] == []  # nothing from elsewhere
+    visitor.close()
+
+
+def test_two_visitors_ask_at_the_same_time(browser: Browser, address: str) -> None:
+    visitors = [browser.new_context(viewport=DESKTOP) for _ in range(2)]
+    pages = [visit(visitor, address) for visitor in visitors]
+    ask(pages[0], "How long is annual leave?")
+    ask(pages[1], "What is the longest trial period?")
+    for page, words in zip(pages, ("20 working days", "three months"), strict=True):
+        expect_answer(page)
+        expect(page.get_by_text(words).first).to_be_visible()
+    for visitor in visitors:
+        visitor.close()
+
+
+def test_a_stopped_question_can_be_asked_again(visitor: BrowserContext, address: str) -> None:
+    page = visit(visitor, address)
+    ask(page, "How long is annual leave?")
+    page.get_by_role("button", name="Stop").last.click()
+    expect(page.get_by_text("Stopped before there was an answer.")).to_be_visible(timeout=ANSWER_MS)
+    page.get_by_role("button", name="Ask again").click()
+    expect_answer(page)
+
+
+def test_a_closed_tab_leaves_the_engine_to_others(visitor: BrowserContext, address: str) -> None:
+    gone = visit(visitor, address)
+    ask(gone, "How long is annual leave?")
+    expect(gone.get_by_text("articles read").first).to_be_visible(timeout=ANSWER_MS)
+    gone.close()
+    page = visit(visitor, address)
+    ask(page, "What is the longest trial period?")
+    expect_answer(page)
+
+
+def test_what_a_visitor_types_stays_text(visitor: BrowserContext, address: str) -> None:
+    page = visit(visitor, address)
+    hostile = (
+        "<b>May</b> I be ![dismissed](http://localhost/x.png) while ill? <script>document.title='no'</script>"
+    )
+    ask(page, hostile)
+    expect_answer(page)
+    expect(page.get_by_test_id("stChatMessage").get_by_text(hostile)).to_be_visible()
+    assert page.locator('img[src*="x.png"]').count() == 0
+    assert page.title() != "no"
+
+
+def test_conversations_are_renamed_deleted_and_forgotten(
+    visitor: BrowserContext, address: str, home: Path
+) -> None:
+    with Store(home / "labourqa.db") as store:
+        store.erase_answers()
+    page = visit(visitor, address)
+    ask(page, "How long is annual leave?")
+    expect_answer(page)
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_text("Rename", exact=True).click()
+    page.get_by_label("Name", exact=True).fill("Holidays")
+    page.get_by_label("Name", exact=True).press("Enter")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_role("button", name="Holidays", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_text("Delete", exact=True).click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible()
+    expect(page.get_by_text("articles read,")).to_have_count(0)  # what was deleted is off the page, too
+    with Store(home / "labourqa.db") as store:
+        assert store.conversations() == []
+
+    ask(page, "How long is annual leave?")
+    expect_answer(page)
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_text("1 conversation kept")).to_be_visible()
+    page.get_by_role("button", name="Forget everything").click()
+    page.get_by_role("button", name="Erase all conversations").click()
+    expect(page.get_by_text("0 conversations kept")).to_be_visible()
+    with Store(home / "labourqa.db") as store:
+        assert store.conversations() == []
+
+
+def test_another_code_is_shown_before_it_is_kept_and_then_asked(
+    visitor: BrowserContext, address: str, home: Path
+) -> None:
+    page = visitor.new_page()
+    page.goto(f"{address}/settings")
+    page.locator('input[type="file"]').set_input_files(
+        {"name": "nowhere.txt", "mimeType": "text/plain", "buffer": CODE.encode()}
+    )
+    expect(page.get_by_text("3 articles recognised")).to_be_visible()
+    with Store(home / "labourqa.db") as store:
+        assert len(store.editions()) == 1
+    page.get_by_role("button", name="Keep this code").click()
+    expect(page.get_by_label("Which code is asked")).to_have_value(re.compile("nowhere.txt"))
+    expect(page.get_by_text("3 articles recognised")).to_be_hidden()
+    page.get_by_role("link", name="Ask", exact=True).click()
+    ask(page, "How is night work paid?")
+    expect(page.get_by_text("3 of 3 articles read,").last).to_be_visible(timeout=ANSWER_MS)
+    expect(page.get_by_text("three times the pay").first).to_be_visible()

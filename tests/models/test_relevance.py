@@ -1,0 +1,98 @@
+"""The trained relevance filter on the embedded edition, and on a code that it was not trained on."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from labourqa.config import DATA
+from labourqa.evaluation.cases import read_cases
+from labourqa.evaluation.metrics import recall_at, reciprocal_rank
+from labourqa.law.structure import Code
+from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest, embedding_texts
+from labourqa.pipeline import Models
+from tests.conftest import small_code
+
+model = pytest.mark.model
+
+
+@pytest.fixture(scope="module")
+def trained() -> TrainedRelevance:
+    return TrainedRelevance()
+
+
+def test_what_the_encoder_sees_of_an_article() -> None:
+    assert embedding_texts(small_code().articles[:1]) == [
+        "Kinds of Leave. Leave is annual or special.",
+        "Kinds of Leave. Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1).",
+        "Kinds of Leave. Special leave is granted for: a wedding;",
+        "Kinds of Leave. Special leave is granted for: study under Article 2^1(1).",
+    ]
+
+
+def test_a_digest_changes_with_the_articles_text(code: Code) -> None:
+    article = code.articles[0]
+    assert len({article_digest(one) for one in code.articles}) == len(code.articles)
+    assert article_digest(dataclasses.replace(article, title="Another")) != article_digest(article)
+
+
+def test_probabilities_of_places_come_from_texts_and_trained_vectors(trained: TrainedRelevance) -> None:
+    """On a code that it was not trained on, an article's vector is the mean of its texts."""
+    articles = small_code().articles
+    vectors = np.eye(6, 384, dtype=np.float32)  # 2 + 2 points, 1, 1
+    relevance = trained.judge(articles, vectors, vectors[4])
+    assert max(relevance.articles, key=lambda number: relevance.articles[number]) == "2"
+    assert relevance.articles["2^1"] == pytest.approx(relevance.articles["1"], abs=2)
+    assert sum(math.exp(value) for value in relevance.articles.values()) < 1.000001
+    assert [len(one.points) for one in relevance.paragraphs["1"]] == [0, 2]
+    assert relevance.paragraphs["2"][0].best > 10 > relevance.paragraphs["1"][1].best
+
+
+def test_only_texts_without_a_trained_vector_are_encoded(trained: TrainedRelevance, code: Code) -> None:
+    encoded: list[str] = []
+
+    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+        encoded.extend(texts)
+        return np.ones((len(texts), 384), dtype=np.float32)
+
+    amended = dataclasses.replace(code.articles[1], title="Amended")
+    articles = (code.articles[0], amended, code.articles[2])
+    vectors = trained.embed(articles, encode)
+    assert encoded == embedding_texts([amended])
+    assert vectors.shape == (len(embedding_texts(articles)), 384)
+    first = len(embedding_texts(articles[:1]))
+    assert (vectors == 1).all(1).nonzero()[0].tolist() == list(range(first, first + len(encoded)))
+    assert np.linalg.norm(vectors[:first], axis=1) == pytest.approx(1, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def judged(code: Code, models: Models) -> dict[str, Relevance]:
+    """Of every seventh development question, by its id."""
+    vectors = models.encoder.encode(embedding_texts(code.articles))
+    cases = read_cases(DATA / "questions-dev.jsonl")[::7]
+    questions = models.encoder.encode([case.question for case in cases])
+    return {
+        case.id: models.trained.judge(code.articles, vectors, question)
+        for case, question in zip(cases, questions, strict=True)
+    }
+
+
+@model
+def test_questions_that_it_was_not_trained_on_find_their_articles(judged: dict[str, Relevance]) -> None:
+    """The floor is that of a plain fine-tune of the same encoder; docs/quality.md has the exact figures."""
+    cases = [case for case in read_cases(DATA / "questions-dev.jsonl") if case.id in judged and case.needed]
+    ranked = {case.id: sorted(judged[case.id].articles, key=judged[case.id].articles.get) for case in cases}  # type: ignore[arg-type]
+    assert len(cases) > 40
+    assert np.mean([reciprocal_rank(ranked[case.id][::-1], case.needed) for case in cases]) > 0.75
+    assert np.mean([recall_at(ranked[case.id][::-1], case.needed, 10) for case in cases]) > 0.88
+
+
+@model
+def test_questions_outside_the_code_are_told_from_those_inside(judged: dict[str, Relevance]) -> None:
+    cases = [case for case in read_cases(DATA / "questions-dev.jsonl") if case.id in judged]
+    inside = [judged[case.id].out_of_scope for case in cases if case.answerable]
+    outside = [judged[case.id].out_of_scope for case in cases if not case.answerable]
+    assert np.mean(np.array(outside)[:, None] > np.array(inside)) > 0.9
