@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from labourqa.documents import document
+from labourqa.documents import word
 from labourqa.documents.document import Document, read_document
 from labourqa.errors import DocumentError
 
@@ -177,7 +177,7 @@ def test_a_word_document_that_unpacks_without_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_docx(tmp_path / "bomb.docx", PARAGRAPH.format("a" * 2_000_000))
-    monkeypatch.setattr(document, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(word, "MAX_BYTES", 1_000_000)
     assert path.stat().st_size < 1_000_000
     with pytest.raises(DocumentError, match=r"bomb\.docx"):
         read_document(path)
