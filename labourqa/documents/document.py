@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from labourqa.documents.content import Content
 from labourqa.documents.limits import MAX_BYTES
 from labourqa.documents.pdf import read_pdf
 from labourqa.documents.text import read_text
@@ -14,11 +15,10 @@ from labourqa.documents.word import read_word
 from labourqa.errors import DocumentError
 
 
-@dataclass(frozen=True)
-class Document:
-    """A document's text and where it came from; the checksum names the exact file an answer rests on."""
+@dataclass(frozen=True, kw_only=True)
+class Document(Content):
+    """What was read and where it came from; the checksum names the exact file an answer rests on."""
 
-    text: str  # NFC, "\n" line ends, no form feeds or page numbers; lines stay as printed
     source: str  # the file's name
     sha256: str  # of the file's bytes
 
@@ -27,10 +27,10 @@ def read_document(path: Path) -> Document:
     """Read a document; raises DocumentError, whose sentence names the file and says what to do."""
     data = _read_bytes(path)
     try:
-        text = _read_format(data)
+        content = _read_format(data)
     except DocumentError as error:
         raise DocumentError(f"{path.name} {error}") from error
-    return Document(text, path.name, hashlib.sha256(data).hexdigest())
+    return Document(source=path.name, sha256=hashlib.sha256(data).hexdigest(), **vars(content))
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -52,7 +52,7 @@ def _read_bytes(path: Path) -> bytes:
         raise DocumentError(f"{path} cannot be read: {error}.") from error
 
 
-def _read_format(data: bytes) -> str:
+def _read_format(data: bytes) -> Content:
     """Errors raised from here on lack the file's name, which `read_document` puts before them."""
     if b"%PDF-" in data[:1024]:  # the standard lets junk stand before the header
         return read_pdf(data)

@@ -1,65 +1,61 @@
-"""PDF documents: the text of each page, with raised digits marked."""
+"""PDF documents: has a child process read the pages (`pdf_child.py`) and turns what it prints into `Content`.
 
-import io
-import logging
-from collections.abc import Callable, Sequence
+The pages of a PDF are programs, and PDFium, which runs them, cannot be interrupted: a kilobyte of nested forms can
+ask for hours and gigabytes. A child process bounds both, and a crash inside PDFium ends the child alone.
+"""
 
-from labourqa.documents.limits import MAX_BYTES
-from labourqa.documents.text import clean_text
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from labourqa.documents.content import Content, LeftOut
+from labourqa.documents.limits import MAX_SECONDS
 from labourqa.errors import DocumentError
 
 
-def read_pdf(data: bytes) -> str:
+def read_pdf(data: bytes) -> Content:
     """The text of a PDF; raises DocumentError where it is damaged, locked, scanned or too long."""
-    text = clean_text("\f".join(_read_pages(data)))
-    if not text.strip():
-        raise DocumentError(
-            "has no text, only pictures of pages; run it through text recognition (OCR) first."
-        )
-    return text
+    if (
+        b"startxref" not in data[-4096:]
+    ):  # PDFium reads what is left of a file that was cut off, and says nothing
+        raise DocumentError("is a damaged PDF: its end is missing; fetch or save it anew.")
+    answer = _ask_child(data)
+    if "error" in answer:
+        raise DocumentError(answer["error"])
+    return Content(
+        format="PDF",
+        text=answer["text"],
+        pages=tuple(answer["pages"]),
+        page_count=answer["page_count"],
+        pages_without_text=tuple(answer["pages_without_text"]),
+        left_out=tuple(LeftOut(*line) for line in answer["left_out"]),
+        undecoded_characters=answer["undecoded_characters"],
+    )
 
 
-def _read_pages(data: bytes) -> list[str]:
-    from pypdf import PdfReader  # imported here: `--help` must be fast
-
-    # pypdf logs each flaw of a file it can still read; the user can act on none of them.
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    pages: list[str] = []
-    characters = 0
+def _ask_child(data: bytes) -> dict[str, Any]:
+    # The child must find the same labourqa as this process, which may not be an installed one.
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     try:
-        reader = PdfReader(io.BytesIO(data))
-        locked = reader.is_encrypted and not reader.decrypt("")
-        for page in () if locked else reader.pages:
-            pages.append(_read_page(page.extract_text))
-            characters += len(pages[-1])
-            if characters > MAX_BYTES:  # a few kilobytes can unpack to any amount of text
-                break
-    except Exception as error:  # a damaged file makes pypdf raise nearly anything
-        raise DocumentError("is a damaged PDF; open it in a viewer and save it anew.") from error
-    if locked:
-        raise DocumentError("is locked with a password; save a copy without one.")
-    if characters > MAX_BYTES:
-        raise DocumentError("holds more text than any law; give the law's text alone.")
-    return pages
-
-
-def _read_page(extract_text: Callable[..., str]) -> str:
-    """A page's text in which a raised digit after a digit is marked: 72^1 would otherwise read 721."""
-    pieces: list[str] = []
-    body_size = 0.0
-
-    def add_piece(
-        text: str, page_matrix: Sequence[float], text_matrix: Sequence[float], _font: object, font_size: float
-    ) -> None:
-        nonlocal body_size
-        size = font_size * abs(page_matrix[3] * text_matrix[3] or 1)
-        raised = text.strip().isdigit() and size < 0.8 * body_size
-        if raised and pieces and pieces[-1][-1:].isdigit():
-            pieces.append("^")
-        elif text.strip() and not raised:
-            body_size = size
-        if text:
-            pieces.append(text)
-
-    extract_text(visitor_text=add_piece)
-    return "".join(pieces)
+        child = subprocess.run(
+            [sys.executable, "-P", "-m", "labourqa.documents.pdf_child"],
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # PDFium and Python report a crash there, which the user cannot act on
+            timeout=MAX_SECONDS,
+            env={**os.environ, "PYTHONPATH": path},
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DocumentError(
+            f"takes longer than {MAX_SECONDS} seconds to read; save the pages of the law alone as a PDF."
+        ) from error
+    if child.returncode:
+        raise DocumentError(
+            "is a damaged PDF or needs too much memory; open it in a viewer and save it anew."
+        )
+    answer: dict[str, Any] = json.loads(child.stdout)
+    return answer

@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from xml.etree import ElementTree
 
+from labourqa.documents.content import Content
 from labourqa.documents.limits import MAX_BYTES
 from labourqa.documents.text import SUPPORTED
 from labourqa.errors import DocumentError
@@ -13,14 +14,14 @@ from labourqa.errors import DocumentError
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
-def read_word(data: bytes) -> str:
+def read_word(data: bytes) -> Content:
     """The text of a Word document; raises DocumentError where it is damaged, empty, or another archive."""
     body = _read_body(data)
     paragraphs = body.iter(f"{_WORD}p")
     text = "\n".join("".join(map(_read_run, paragraph.iter(f"{_WORD}r"))) for paragraph in paragraphs)
     if not text.strip():
         raise DocumentError("has no text; name another file.")
-    return unicodedata.normalize("NFC", text)  # no pages, so no page numbers
+    return Content(format="Word", text=unicodedata.normalize("NFC", text))
 
 
 def _read_body(data: bytes) -> ElementTree.Element:

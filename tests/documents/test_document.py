@@ -90,9 +90,9 @@ def test_a_raised_digit_of_the_pdf_is_kept_apart(pdf: Document) -> None:
 
 
 def test_a_sentence_runs_on_over_the_page_without_the_page_number(pdf: Document) -> None:
-    assert "and local regulatory acts applicable \nat the workplace." in pdf.text
-    assert "Council of 11 March 2002 \nestablishing" in pdf.text
-    assert "in the European \nCommunity, as last amended" in pdf.text
+    assert "and local regulatory acts applicable\nat the workplace." in pdf.text
+    assert "Council of 11 March 2002\nestablishing" in pdf.text
+    assert "in the European\nCommunity, as last amended" in pdf.text
     assert not re.search(r"^\s*\d+\s*$|\f", pdf.text, re.MULTILINE)
 
 
