@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from labourqa.documents.content import Content, LeftOut
-from labourqa.documents.limits import MAX_SECONDS
+from labourqa.documents.limits import MAX_SECONDS, MAX_WALL_SECONDS
 from labourqa.errors import DocumentError
+
+_SIGXCPU = 24  # POSIX's signal to a process that has used up its processor time
+_TOO_SLOW = f"takes longer than {MAX_SECONDS} seconds to read; save the pages of the law alone as a PDF."
 
 
 def read_pdf(data: bytes) -> Content:
@@ -45,14 +48,14 @@ def _ask_child(data: bytes) -> dict[str, Any]:
             input=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # PDFium and Python report a crash there, which the user cannot act on
-            timeout=MAX_SECONDS,
+            timeout=MAX_WALL_SECONDS,
             env={**os.environ, "PYTHONPATH": path},
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise DocumentError(
-            f"takes longer than {MAX_SECONDS} seconds to read; save the pages of the law alone as a PDF."
-        ) from error
+        raise DocumentError(_TOO_SLOW) from error
+    if child.returncode == -_SIGXCPU:
+        raise DocumentError(_TOO_SLOW)
     if child.returncode:
         raise DocumentError(
             "is a damaged PDF or needs too much memory; open it in a viewer and save it anew."

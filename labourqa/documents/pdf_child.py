@@ -12,7 +12,7 @@ from typing import Any
 
 from pypdfium2 import PdfiumError
 
-from labourqa.documents.limits import MAX_CHARACTERS, MAX_MEMORY_BYTES
+from labourqa.documents.limits import MAX_CHARACTERS, MAX_MEMORY_BYTES, MAX_SECONDS
 from labourqa.documents.pdf_layout import arrange_pages
 from labourqa.documents.pdf_pages import Page, read_pages
 
@@ -29,16 +29,18 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 
 
 def main() -> None:
-    _limit_memory()
+    _limit_resources()
     sys.stdout.write(json.dumps(_read(sys.stdin.buffer.read())))
 
 
-def _limit_memory() -> None:
+def _limit_resources() -> None:
     try:
         import resource
-    except ImportError:  # Windows has no such limit; there only the time is bounded
+    except ImportError:  # Windows has no such limits; there `pdf.py` bounds the time alone
         return
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS + 1))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of its memory behind
 
 
 def _read(data: bytes) -> dict[str, Any]:
