@@ -1,0 +1,1 @@
+"""Reading methods compared side by side on this machine."""

@@ -1,0 +1,1 @@
+"""Labelled questions, the results of asking them, and measures."""
