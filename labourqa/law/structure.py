@@ -43,8 +43,8 @@ class Article:
         """The paragraphs with their numbers, without the title."""
         return format_paragraphs(self.paragraphs)
 
-    def print(self) -> str:
-        """Number, title and text, as a model is shown them."""
+    def format(self) -> str:
+        """Number, title and text, as models see them."""
         return f"Article {self.number}. {self.title}\n{self.text}"
 
     def paragraph(self, number: str) -> Paragraph:
