@@ -4,15 +4,39 @@ The format is recognised by the bytes and never by the file's suffix.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from labourqa.documents.akoma_ntoso import is_akoma_ntoso, read_akoma_ntoso
 from labourqa.documents.content import Content
+from labourqa.documents.decoding import decode
+from labourqa.documents.html import is_html, read_html
 from labourqa.documents.limits import MAX_BYTES
+from labourqa.documents.markdown import is_markdown, read_markdown
 from labourqa.documents.pdf import read_pdf
 from labourqa.documents.text import read_text
 from labourqa.documents.word import read_word
 from labourqa.errors import DocumentError
+
+# How files begin that are no text and cannot be read, and what they are.
+_REFUSED = (
+    (
+        b"\xd0\xcf\x11\xe0",
+        "is an old Word document (.doc) or another old Office file; save it as .docx or PDF.",
+    ),
+    (b"{\\rtf", "is an RTF document; save it as .docx or PDF."),
+    (b"MIME-Version:", "is a web archive or a mail; save the page as HTML or PDF."),
+    (b"From: <Saved by", "is a web archive; save the page as HTML or PDF."),
+    (b"\x89PNG", "is a picture; run it through text recognition (OCR) first."),
+    (b"\xff\xd8\xff", "is a picture; run it through text recognition (OCR) first."),
+    (b"II*\0", "is a picture; run it through text recognition (OCR) first."),
+    (b"MM\0*", "is a picture; run it through text recognition (OCR) first."),
+    (b"\x1f\x8b", "is a compressed archive; unpack it and name the document in it."),
+)
+_DECLARED = re.compile(
+    rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([\w-]{1,40})|^\s*<\?xml[^<>]{0,200}encoding=[\"']([\w-]{1,40})"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +51,7 @@ def read_document(path: Path) -> Document:
     """Read a document; raises DocumentError, whose sentence names the file and says what to do."""
     data = _read_bytes(path)
     try:
-        content = _read_format(data)
+        content = read_format(data)
     except DocumentError as error:
         raise DocumentError(f"{path.name} {error}") from error
     return Document(source=path.name, sha256=hashlib.sha256(data).hexdigest(), **vars(content))
@@ -52,10 +76,28 @@ def _read_bytes(path: Path) -> bytes:
         raise DocumentError(f"{path} cannot be read: {error}.") from error
 
 
-def _read_format(data: bytes) -> Content:
-    """Errors raised from here on lack the file's name, which `read_document` puts before them."""
+def read_format(data: bytes) -> Content:
+    """What is in a file's bytes; the sentence of a DocumentError lacks the file's name, its subject."""
     if b"%PDF-" in data[:1024]:  # the standard lets junk stand before the header
         return read_pdf(data)
     if data.startswith(b"PK\x03\x04"):  # a zip archive
         return read_word(data)
-    return read_text(data)
+    for start, sentence in _REFUSED:
+        if data.startswith(start):
+            raise DocumentError(sentence)
+    if is_akoma_ntoso(data):
+        return read_akoma_ntoso(data)
+    content = _read_characters(data)
+    if not content.text.strip():
+        raise DocumentError("is empty; name another file.")
+    return content
+
+
+def _read_characters(data: bytes) -> Content:
+    declared = _DECLARED.search(data[:4096])
+    decoded = decode(data, (declared[1] or declared[2]).decode("ascii") if declared else "")
+    if is_html(decoded.text):
+        return read_html(decoded)
+    if decoded.text.lstrip("\ufeff \t\r\n").startswith("<?xml"):
+        raise DocumentError("is XML of another kind than Akoma Ntoso; save it as HTML, .docx or PDF.")
+    return read_markdown(decoded) if is_markdown(decoded.text) else read_text(decoded)

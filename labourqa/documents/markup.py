@@ -16,18 +16,18 @@ from labourqa.errors import DocumentError
 class Handler(Protocol):
     """What is told of each element; a name in a namespace is written "{namespace}name"."""
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None: ...
+    def start(self, name: str, attributes: Mapping[str, str], /) -> None: ...
 
-    def end(self, name: str) -> None: ...
+    def end(self, name: str, /) -> None: ...
 
-    def text(self, text: str) -> None: ...
+    def text(self, text: str, /) -> None: ...
 
 
 class MarkupError(Exception):
     """The file is not well-formed XML."""
 
 
-def read_xml(data: bytes, handler: Handler) -> None:
+def read_xml_events(data: bytes, handler: Handler) -> None:
     """Tell the handler what is in an XML file; raises MarkupError, or DocumentError where it is a bomb."""
     parser = etree.XMLParser(
         target=_Bounded(handler), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False
@@ -35,7 +35,7 @@ def read_xml(data: bytes, handler: Handler) -> None:
     _parse(data, parser)
 
 
-def read_html(text: str, handler: Handler) -> None:
+def read_html_events(text: str, handler: Handler) -> None:
     """Tell the handler what is in an HTML page, in which tags may be missing or crossed."""
     parser = etree.HTMLParser(
         target=_Bounded(handler, is_html=True), no_network=True, huge_tree=False, encoding="utf-8"
@@ -78,14 +78,14 @@ class _Bounded:
             raise DocumentError("holds more text than any law; give the law's text alone.")
         self.handler.text(text)
 
-    def doctype(self, name: str, public: str | None, system: str | None) -> None:
+    def doctype(self, *_identifiers: str | None) -> None:
         if not self.is_html:
             raise DocumentError("declares XML entities, which no law needs; save it as PDF.")
 
-    def comment(self, text: str) -> None:
+    def comment(self, _text: str) -> None:
         pass
 
-    def pi(self, target: str, data: str | None = None) -> None:
+    def pi(self, *_instruction: str | None) -> None:
         pass
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from labourqa.documents.content import Content, LeftOut
 from labourqa.documents.limits import MAX_BYTES
-from labourqa.documents.markup import MarkupError, read_xml
+from labourqa.documents.markup import MarkupError, read_xml_events
 from labourqa.documents.word_numbering import Numbering, NumberingReader
 from labourqa.errors import DocumentError
 
@@ -56,9 +56,9 @@ def _read_archive(data: bytes) -> Content:
         numbering = Numbering()
         for name in ("word/styles.xml", "word/numbering.xml"):
             if name in names:
-                read_xml(_read_part(archive, name, MAX_BYTES // 10), NumberingReader(numbering))
+                read_xml_events(_read_part(archive, name, MAX_BYTES // 10), NumberingReader(numbering))
         body = _BodyReader(numbering)
-        read_xml(_read_part(archive, "word/document.xml", MAX_BYTES), body)
+        read_xml_events(_read_part(archive, "word/document.xml", MAX_BYTES), body)
         left_out = body.left_out
         budget = MAX_BYTES // 10  # for all side parts together
         for start, kind in _SIDE_PARTS:
@@ -68,7 +68,7 @@ def _read_archive(data: bytes) -> Content:
                 xml = _read_part(archive, name, budget)
                 budget -= len(xml)
                 side = _BodyReader(Numbering())
-                read_xml(xml, side)
+                read_xml_events(xml, side)
                 left_out += [LeftOut(kind, line.strip()) for line in side.lines if line.strip()]
     return Content(
         format="Word", text=unicodedata.normalize("NFC", "\n".join(body.lines)), left_out=tuple(left_out)

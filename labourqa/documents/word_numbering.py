@@ -218,7 +218,7 @@ class NumberingReader:
         if name.endswith("}style"):
             self.style = ""
 
-    def text(self, text: str) -> None:
+    def text(self, _text: str) -> None:
         pass
 
 
