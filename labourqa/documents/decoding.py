@@ -10,8 +10,6 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
-import charset_normalizer
-
 from labourqa.errors import DocumentError
 
 _MARKS = (
@@ -125,6 +123,8 @@ def _guess_utf_16(data: bytes) -> Decoded:
 
 def _guess(data: bytes) -> Decoded:
     """The older encoding that gives letters of one language, in words as that language has them."""
+    import charset_normalizer  # imported here: `--help` must be fast
+
     if b"\0" in data:
         return _guess_utf_16(data)
     matches = list(charset_normalizer.from_bytes(data[:_SAMPLE_BYTES], cp_isolation=_LEGACY))

@@ -12,7 +12,7 @@ from labourqa.documents.akoma_ntoso import is_akoma_ntoso, read_akoma_ntoso
 from labourqa.documents.content import Content
 from labourqa.documents.decoding import decode
 from labourqa.documents.html import is_html, read_html
-from labourqa.documents.limits import MAX_BYTES
+from labourqa.documents.limits import MAX_BYTES, MAX_CHARACTERS, MAX_LINES
 from labourqa.documents.markdown import is_markdown, read_markdown
 from labourqa.documents.pdf import read_pdf
 from labourqa.documents.text import read_text
@@ -96,6 +96,9 @@ def read_format(data: bytes) -> Content:
 def _read_characters(data: bytes) -> Content:
     declared = _DECLARED.search(data[:4096])
     decoded = decode(data, (declared[1] or declared[2]).decode("ascii") if declared else "")
+    lines = sum(map(decoded.text.count, "\n\r\f\v\x85\u2028\u2029"))
+    if len(decoded.text) > MAX_CHARACTERS or lines > MAX_LINES:
+        raise DocumentError("holds more text than any law; give the law's text alone.")
     if is_html(decoded.text):
         return read_html(decoded)
     if decoded.text.lstrip("\ufeff \t\r\n").startswith("<?xml"):

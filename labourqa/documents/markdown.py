@@ -13,11 +13,11 @@ _BOLD_LINE = re.compile(r"\*\*[^*\n]{1,300}\*\*[ \t]*$")
 _RULE = re.compile(r" {0,3}(?:(?:\*[ \t]*){3,}|(?:-[ \t]*){3,}|(?:_[ \t]*){3,}|={3,}[ \t]*)$")
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
 _TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)*$")
-_QUOTE = re.compile(r" {0,3}(?:> ?)+")
+_QUOTE = re.compile(r"^ {0,3}(?:> ?)+")
 _BULLET = re.compile(r"([ \t]*)[-*+][ \t]+(?=\S)")
 _ITEM = re.compile(r"([ \t]*)(\d{1,9})([.)])[ \t]+(?=\S)")
 _NOTE = re.compile(r"\[\^([^\]\s]{1,50})\]:[ \t]*(.*)")
-_TARGET = re.compile(r" {0,3}\[[^\]\n]{1,200}\]:[ \t]*\S+.*$")  # where a link written elsewhere leads
+_TARGET = re.compile(r" {0,3}\[(?!\^)[^\]\n]{1,200}\]:[ \t]*\S+.*$")  # where a link written elsewhere leads
 
 # Inside a line. An escaped sign is set apart first, so that no formatting is seen in it.
 _ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")

@@ -5,12 +5,13 @@ No tree is built, so memory does not grow with the number of elements; entities 
 
 import io
 from collections.abc import Mapping
-from typing import Protocol
-
-from lxml import etree
+from typing import TYPE_CHECKING, Protocol
 
 from labourqa.documents.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_ELEMENTS
 from labourqa.errors import DocumentError
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 
 class Handler(Protocol):
@@ -29,6 +30,8 @@ class MarkupError(Exception):
 
 def read_xml_events(data: bytes, handler: Handler) -> None:
     """Tell the handler what is in an XML file; raises MarkupError, or DocumentError where it is a bomb."""
+    from lxml import etree  # imported here: `--help` must be fast
+
     parser = etree.XMLParser(
         target=_Bounded(handler), resolve_entities=False, load_dtd=False, no_network=True, huge_tree=False
     )
@@ -37,13 +40,17 @@ def read_xml_events(data: bytes, handler: Handler) -> None:
 
 def read_html_events(text: str, handler: Handler) -> None:
     """Tell the handler what is in an HTML page, in which tags may be missing or crossed."""
+    from lxml import etree
+
     parser = etree.HTMLParser(
         target=_Bounded(handler, is_html=True), no_network=True, huge_tree=False, encoding="utf-8"
     )
     _parse(text.encode("utf-8", errors="replace"), parser)
 
 
-def _parse(data: bytes, parser: etree._FeedParser) -> None:
+def _parse(data: bytes, parser: "etree._FeedParser") -> None:
+    from lxml import etree
+
     try:
         # Not parser.feed: piecemeal, libxml2 takes a time that grows with the square of a run of "&".
         etree.parse(io.BytesIO(data), parser)

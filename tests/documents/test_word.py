@@ -65,7 +65,8 @@ def test_a_digit_raised_by_its_style_is_marked() -> None:
 
 
 def test_tabs_breaks_and_signs_are_kept() -> None:
-    body = '<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/><w:sym w:char="F0B7"/></w:r></w:p>'
+    signs = '<w:t>c</w:t><w:noBreakHyphen/><w:sym w:char="F0B7"/>'
+    body = f"<w:p><w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/>{signs}</w:r></w:p>"
     assert read_lines(body) == ["a\tb", "c-•"]
 
 
@@ -170,7 +171,8 @@ def test_earlier_formatting_fields_and_copies_of_text_boxes_are_no_text() -> Non
     box = f"<w:txbxContent>{paragraph('In a box')}</w:txbxContent>"
     body = (
         "<w:p><w:r><w:instrText>PAGE</w:instrText></w:r>"
-        + f"<w:r><w:AlternateContent><w:Choice>{box}</w:Choice><w:Fallback>{box}</w:Fallback></w:AlternateContent></w:r>"
+        + f"<w:r><w:AlternateContent><w:Choice>{box}</w:Choice><w:Fallback>{box}</w:Fallback>"
+        + "</w:AlternateContent></w:r>"
         + run("secret", "<w:vanish/>")
         + run("Text")
         + "</w:p>"
@@ -228,10 +230,10 @@ def test_a_word_document_that_unpacks_without_end_is_refused(monkeypatch: pytest
         "<w:p>" * 500_000 + "</w:p>" * 500_000,
         "<w:p/>" * 8_000_000,
         "<w:tbl><w:tr><w:tc>" * 200_000,
-        listed("a", 1, 8) * 280_000,
-        paragraph("a", '<w:pStyle w:val="Kop2"/>') * 280_000,
-        "<w:p><w:r><w:t>" + "<w:tab/>" * 1_900_000 + "</w:t></w:r></w:p>",
-        f"<w:p>{run('1', RAISED) * 350_000}</w:p>",
+        listed("a", 1, 8) * 80_000,
+        paragraph("a", '<w:pStyle w:val="Kop2"/>') * 80_000,
+        "<w:p><w:r><w:t>" + "<w:tab/>" * 590_000 + "</w:t></w:r></w:p>",
+        f"<w:p>{run('1', RAISED) * 140_000}</w:p>",
     ],
     ids=["nested", "empty", "tables", "numbers", "styles", "tabs", "runs"],
 )
@@ -249,6 +251,7 @@ def test_a_small_file_that_asks_for_much_is_read_or_refused_within_20_seconds_an
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (1_000_000_000, 1_000_000_000))
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))
 
     done = subprocess.run(
         [sys.executable, "-c", code, path],
