@@ -43,7 +43,7 @@ class Article:
         """The paragraphs with their numbers, without the title."""
         return format_paragraphs(self.paragraphs)
 
-    def print(self) -> str:
+    def format(self) -> str:
         """Number, title and text, as a model is shown them."""
         return f"Article {self.number}. {self.title}\n{self.text}"
 
