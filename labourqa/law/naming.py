@@ -19,7 +19,7 @@ def find_name(language: Language, lines: Sequence[str]) -> str:
             name = " ".join(in_capitals)
             if language.name.search(name):
                 words = [word if word in _SMALL_WORDS else word.capitalize() for word in name.lower().split()]
-                return " ".join(words)
+                return " ".join([words[0].capitalize(), *words[1:]])
     printed = [line[:200] for line in lines if line]
     return next((line for line in printed if language.name.search(line)), next(iter(printed), ""))
 

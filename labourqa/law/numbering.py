@@ -1,4 +1,4 @@
-"""The order of numbers: 57 follows 56, 60A follows 60, and "721" between 72 and 73 is 72^1.
+"""The spelling and the order of numbers: 57 follows 56, 60A follows 60, and "721" between 72 and 73 is 72^1.
 
 PDF and text editions often lose raised digits, so that 72¹ reads "721"; the numbers around it give it back.
 """
@@ -7,22 +7,48 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from labourqa.law.references import spell_number
 
 # How many numbers may be missing in a row; "2022. The employer" after paragraph 2 is no paragraph.
 _LONGEST_GAP = 3
+_LONGEST_RANGE = 100  # "45-56 (Deleted)" is twelve numbers; a longer range is a misreading
+_LATIN_SUFFIXES = ("bis", "ter", "quater", "quinquies", "sexies", "septies", "octies", "nonies", "decies")
+_NUMBER = re.compile(r"(?:[A-Z](?=\d))?(\d+)(?:[\^.:-](\d+))?(?:[\^.:-](\d+))?([A-Z]*|[a-z]+)")
 
-SortKey = tuple[int, int, str]
+
+class SortKey(NamedTuple):
+    base: int  # 72 of 72^1; a letter's place in the alphabet
+    raised: int = 0  # 1 of 72^1
+    third: int = 0  # 3 of 1221-1-3
+    suffix: str = ""  # A of 60A
 
 
 @lru_cache(maxsize=10_000)
 def sort_key(number: str) -> SortKey:
-    """A key that sorts 9, 10, 60, 60A, 72, 72^1, 73, and a, b, c; what is no number comes first."""
-    if match := re.fullmatch(r"(\d+)(?:[\^.](\d+))?([A-Z]*)", number):
-        return int(match[1]), int(match[2] or 0), match[3]
+    """A key that sorts 9, 10, 60, 60A, 60bis, 72, 72^1, 73, and a, b, c; what is no number comes first."""
+    if match := _NUMBER.fullmatch(number):
+        suffix = match[4]
+        if suffix in _LATIN_SUFFIXES:
+            suffix = chr(ord("B") + _LATIN_SUFFIXES.index(suffix))
+        return SortKey(int(match[1]), int(match[2] or 0), int(match[3] or 0), suffix.upper())
     first = number[:1].lower()
-    return (ord(first) - ord("а" if first >= "а" else "a") + 1 if first else 0), 0, number
+    return SortKey(ord(first) - ord("а" if first >= "а" else "a") + 1 if first else 0, suffix=number)
+
+
+def spell_article_number(printed: str, *, compound: bool = False) -> str:
+    """An article's number in one spelling: "72¹" is 72^1, "60-A" and "60a" are 60A, "5 bis" is 5bis, "5.º" is 5.
+
+    In a `compound` number a hyphen stands between a chapter's number and an article's: 14-9 stays 14-9.
+    """
+    number = re.sub(r"(?<=\d)(?:\.?[ºª°]|\.?o|er)(?![^\W\d_])", "", printed).replace(" ", "")
+    if match := re.fullmatch(r"([LRD])\.?(\d.*)", number):
+        return match[1] + match[2]
+    if match := re.fullmatch(r"(.*\d)-?([^\W\d_]+)", number):
+        suffix = match[2].lower() if match[2].lower() in _LATIN_SUFFIXES else match[2].upper()
+        number = match[1] + suffix
+    return number if compound else spell_number(number)
 
 
 def next_number(number: str, last: str) -> str:
@@ -31,14 +57,19 @@ def next_number(number: str, last: str) -> str:
     lowest = sort_key(last)
     if sort_key(number) <= lowest:
         return ""
-    return number if sort_key(number)[0] <= lowest[0] + _LONGEST_GAP else raise_digit(number, last)
+    return number if sort_key(number).base <= lowest.base + _LONGEST_GAP else raise_digit(number, last)
+
+
+def is_next(number: str, last: SortKey) -> bool:
+    """Whether no whole number is missing between the two: 5 and 6, 5 and 5A, 5A and 6, 5B and 5C."""
+    key = sort_key(number)
+    return last < key and key.base <= last.base + 1
 
 
 def raise_digit(number: str, last: str) -> str:
     """ "721" read as 72^1, if that is what follows the last number, else ""."""
-    base, raised, _ = sort_key(last)
-    expected = f"{base}{raised + 1}"
-    return f"{base}^{raised + 1}" if number == expected else ""
+    key = sort_key(last)
+    return f"{key.base}^{key.raised + 1}" if number == f"{key.base}{key.raised + 1}" else ""
 
 
 def raise_digits(numbers: Sequence[str]) -> list[str]:
@@ -50,6 +81,16 @@ def raise_digits(numbers: Sequence[str]) -> list[str]:
         falls_back = any(sort_key(later) < sort_key(number) for later in following)
         raised.append(candidate if falls_back else number)
     return raised
+
+
+def expand_range(first: str, last: str) -> list[str]:
+    """The numbers of "45-56" or "69B-69E"; both ends alone where what lies between cannot be known."""
+    low, high = sort_key(first), sort_key(last)
+    if first.isdigit() and last.isdigit() and low.base < high.base <= low.base + _LONGEST_RANGE:
+        return [str(number) for number in range(low.base, high.base + 1)]
+    if low.base == high.base and len(low.suffix) == len(high.suffix) == 1 and low.suffix < high.suffix:
+        return [f"{low.base}{chr(letter)}" for letter in range(ord(low.suffix), ord(high.suffix) + 1)]
+    return [first, last]
 
 
 def longest_increasing_run(numbers: Sequence[str]) -> list[int]:

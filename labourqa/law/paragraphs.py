@@ -9,13 +9,22 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from labourqa.law.line_layout import SENTENCE_ENDS, LineLayout
-from labourqa.law.numbering import next_number
+from labourqa.law.numbering import next_number, sort_key
 from labourqa.law.structure import Paragraph, Point
 
-PARAGRAPH = re.compile(r"(?:(\d{1,4}(?:\^\d{1,2})?)\.|\((\d{1,3}[A-Z]?)\)) (.*)")
-POINT = re.compile(r"(?:(\d{1,4}(?:\^\d{1,2})?|[^\W\d_])\)|\(([^\W\d_]{1,2})\)) (.*)")
+# "1. ", "(1) ", "(1)Where", "(1A) ", "§ 2. ", "§ 2º ", "1 – "
+PARAGRAPH = re.compile(
+    r"(?:(\d{1,4}(?:\^\d{1,2})?)\. |\((\d{1,3}[A-Z]{0,2})\) ?(?=[^\s\d,;.)])"
+    r"|§ ?(\d{1,3})(?:[.º°]|o\.?)? |(\d{1,2}) [–—-] (?=[A-ZÀ-Þ]))(.*)"
+)
+POINT = re.compile(
+    r"(?:(\d{1,4}(?:\^\d{1,2})?|[^\W\d_])\) ?|\(([^\W\d_]{1,2}|[ivx]{3,5})\) ?)(?=[^\s,;.)])(.*)"
+)
 # A line after one that ends so begins with a reference, not with a number of its own: "(Article 57(1)(1– / 3) of".
 _OPEN_REFERENCE = re.compile(r"(?:[–(-]|\b(?:articles?|paragraphs?|points?|no))$", re.IGNORECASE)
+_ROMAN = re.compile(r"(x{0,3})(ix|iv|v?i{0,3})")
+_LONGEST_PARAGRAPH_GAP = 9  # between numbers in parentheses, which begin hardly any other line
+_LOOKAHEAD = 60  # lines in which the point after "(i)" is looked for
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,17 @@ class _Row:
     number: str
     label: str  # the number as it stands before a point: "1) "
     text: str
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The last number of each kind; a point numbered (i) and an item numbered (i) count in Roman numerals."""
+
+    paragraph: str = ""
+    point: str = ""
+    item: str = ""
+    roman_points: bool = False
+    roman_items: bool = False
 
 
 def read_paragraphs(layout: LineLayout, lines: Sequence[str]) -> tuple[Paragraph, ...]:
@@ -46,7 +66,7 @@ def _make_paragraph(rows: Sequence[_Row]) -> Paragraph:
             points[-1][1].append(row.label + row.text)
     return Paragraph(
         rows[0].number if rows[0].kind == "paragraph" else "",
-        "\n".join(row.label + row.text for row in rows),
+        "\n".join(row.label + row.text for row in rows if row.label or row.text),
         tuple(Point(number, "\n".join(texts)) for number, texts in points),
     )
 
@@ -55,43 +75,101 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
     """Find the numbers that count at the lines' beginnings, and join the lines up to the next one."""
     rows: list[_Row] = []
     row_lines: list[list[str]] = []
-    paragraph = point = item = ""  # the last number of each kind
+    numbers = _Numbers()
     sentence_ended = True
-    for before, line in pairwise(["", *lines]):
-        row = None
-        if not (layout.width and _OPEN_REFERENCE.search(before)):
-            row = _match_paragraph(line, paragraph) or _match_point(line, point, item)
-        if row:
-            if row.kind == "paragraph":
-                paragraph, point, item = row.number, "", ""
-            elif row.kind == "point":
-                point, item = row.number, ""
-            else:
-                item = row.number
-        elif line and (not rows or not layout.width or (sentence_ended and not line[0].islower())):
-            row = _Row("text", "", "", line)
-        if row:
-            rows.append(row)
-            row_lines.append([row.text])
+    for i, line in enumerate(lines):
+        opened: list[_Row] = []
+        if not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
+            opened, numbers = _match_numbers(lines, i, numbers)
+        if (
+            not opened
+            and line
+            and (not rows or not layout.width or (sentence_ended and not line[0].islower()))
+        ):
+            opened = [_Row("text", "", "", line)]
+        if opened:
+            rows += opened
+            row_lines += [[row.text] for row in opened]
         elif line:
             row_lines[-1].append(line)
         sentence_ended = not line or (line.endswith(SENTENCE_ENDS) and not layout.is_full(line))
     return [replace(row, text=layout.join(texts)) for row, texts in zip(rows, row_lines, strict=True)]
 
 
-def _match_paragraph(line: str, last: str) -> _Row | None:
-    match = PARAGRAPH.match(line)
-    number = next_number(match[1] or match[2], last) if match else ""
-    return _Row("paragraph", number, "", match[3]) if match and number else None
+def _match_numbers(lines: Sequence[str], i: int, numbers: _Numbers) -> tuple[list[_Row], _Numbers]:
+    """What the line opens if its number can follow: "(1) (a) Every" opens a paragraph and a point."""
+    rows: list[_Row] = []
+    text = lines[i]
+    if (match := PARAGRAPH.match(text)) and (number := _next_paragraph(match, numbers.paragraph)):
+        text = match[5]
+        rows.append(_Row("paragraph", number, "", text))
+        numbers = _Numbers(paragraph=number)
+    while (match := POINT.match(text)) and (not rows or text[0] == "("):
+        row, numbers = _next_point(match, numbers, lines[i + 1 : i + 1 + _LOOKAHEAD])
+        if not row:
+            break
+        if rows:
+            rows[-1] = replace(rows[-1], text="")
+        text = row.text
+        rows.append(row)
+    return rows, numbers
 
 
-def _match_point(line: str, last_point: str, last_item: str) -> _Row | None:
-    match = POINT.match(line)
-    if not match:
-        return None
+def _next_paragraph(match: re.Match[str], last: str) -> str:
+    in_parentheses = match[2] or ""
+    gap = sort_key(in_parentheses).base - sort_key(last).base
+    if in_parentheses and sort_key(last) < sort_key(in_parentheses) and gap <= _LONGEST_PARAGRAPH_GAP:
+        return in_parentheses
+    return next_number(match[1] or match[2] or match[3] or match[4], last)
+
+
+def _next_point(
+    match: re.Match[str], numbers: _Numbers, following: Sequence[str]
+) -> tuple[_Row | None, _Numbers]:
+    """The point, or the item inside a point, that the number opens if it can follow the last one."""
     printed = match[1] or match[2]
+    text = match[3]
+    label = match[0].removesuffix(text)
+    if _continues_roman(printed, numbers.point if numbers.roman_points else None):
+        return _Row("point", printed, label, text), replace(
+            numbers, point=printed, item="", roman_items=False
+        )
+    if _continues_roman(printed, numbers.item if numbers.roman_items else None):
+        return _Row("item", printed, label, text), replace(numbers, item=printed)
+    if printed == "i" and _counts_roman(numbers.point, following):
+        if numbers.point and not numbers.roman_points:
+            return _Row("item", "i", label, text), replace(numbers, item="i", roman_items=True)
+        return _Row("point", "i", label, text), replace(numbers, point="i", item="", roman_points=True)
     # Where digits number the points, letters number the items inside a point, and the other way about.
-    is_item = last_point != "" and last_point[0].isdigit() != printed[0].isdigit()
-    number = next_number(printed, last_item if is_item else last_point)
-    label = line.removesuffix(match[3]).replace(printed, number)
-    return _Row("item" if is_item else "point", number, label, match[3]) if number else None
+    is_item = numbers.point != "" and (
+        numbers.roman_points or numbers.point[0].isdigit() != printed[0].isdigit()
+    )
+    last = numbers.item if is_item and not numbers.roman_items else "" if is_item else numbers.point
+    number = next_number(printed, last)
+    if not number:
+        return None, numbers
+    label = label.replace(printed, number)
+    if is_item:
+        return _Row("item", number, label, text), replace(numbers, item=number, roman_items=False)
+    return _Row("point", number, label, text), replace(numbers, point=number, item="", roman_items=False)
+
+
+def _roman(numeral: str) -> int:
+    """The value of a Roman numeral up to xxxix, 0 for anything else."""
+    match = _ROMAN.fullmatch(numeral)
+    units = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
+    return 10 * len(match[1]) + units.index(match[2]) if match else 0
+
+
+def _continues_roman(printed: str, last: str | None) -> bool:
+    return last is not None and 0 < _roman(printed) - _roman(last) <= 2
+
+
+def _counts_roman(last_point: str, following: Sequence[str]) -> bool:
+    """Whether "(i)" is a Roman one: the next point of one or more letters tells "(ii)" from "(j)"."""
+    for line in following:
+        if PARAGRAPH.match(line):
+            break
+        if (match := POINT.match(line)) and (match[1] or match[2]) in {"ii", "j"}:
+            return (match[1] or match[2]) == "ii"
+    return last_point != "h"

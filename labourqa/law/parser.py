@@ -1,173 +1,200 @@
-"""The text of a law -> its articles under their parts, chapters and sections.
+"""The text of a law -> its articles under their parts, chapters and sections, and what was not understood in it.
 
-A law is read line by line: the table in `languages` says what headings look like, and `numbering` tells by their
-order which of the lines that look like one are headings.
+A law is read line by line: `source` cleans the lines, `headings` tells by their order which of them are headings,
+`acts` where each act begins and ends, `titles` where the law prints its titles, `paragraphs` what an article's text
+consists of, and `inspection` what a person should look at.
 """
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, dropwhile, pairwise, takewhile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, takewhile
 
 from labourqa.errors import NoArticlesError
-from labourqa.law.languages import Language, detect_language
-from labourqa.law.line_layout import SENTENCE_ENDS, LineLayout, measure_layout
-from labourqa.law.naming import find_date, find_name
-from labourqa.law.numbering import longest_increasing_run, raise_digits, sort_key
-from labourqa.law.paragraphs import PARAGRAPH, POINT, read_paragraphs
-from labourqa.law.references import spell_number
+from labourqa.law.acts import Act, find_acts
+from labourqa.law.headings import Heading
+from labourqa.law.inspection import FoundAct, ParsedLaw, inspect_law
+from labourqa.law.naming import find_date
+from labourqa.law.numbering import expand_range
+from labourqa.law.paragraphs import read_paragraphs
+from labourqa.law.source import SourceText, prepare_source
 from labourqa.law.structure import Article, Code, format_paragraphs
+from labourqa.law.titles import (
+    TitleCandidates,
+    TitlePlacement,
+    TitleReader,
+    find_placement,
+    is_repealed,
+    title_start_above,
+)
 
-_LONGEST_TITLE_LINE = 200
-_MAX_TITLE_LINES = 4
+_MAX_LEVEL_TITLE_LINES = 5
+_APPROVAL_LAW_SIZE = 0.25  # at most so large is a law that approves a code beside the code
 
 
 def parse_code(text: str) -> Code:
     """Split a law into articles; raises NoArticlesError where no heading of an article is found."""
-    source = _prepare(text)
-    acts = _find_acts(source)
-    if not acts:
+    return parse_law(text).code
+
+
+def parse_law(text: str, act: str | None = None) -> ParsedLaw:
+    """Read the act of that number or name, or the largest act in the text, and report what was found.
+
+    Raises NoArticlesError where the text has no article, or no such act.
+    """
+    source = prepare_source(text)
+    found = find_acts(source)
+    if not found:
         raise NoArticlesError(
             'No article was found: each must begin a line of its own, like "Article 1. Title", '
             '"1 straipsnis. Title" or "Статья 1. Title".'
         )
-    lines = source.lines
-    starts = [0] + [act[-1].line + 1 for act in acts]
-    ends = [act[0].line for act in acts[1:]] + [len(lines)]
-    # A table of contents or an approval law is shorter than the code itself.
-    code = max(range(len(acts)), key=lambda i: sum(map(len, lines[acts[i][0].line : ends[i]])))
-    annex = (i for i in range(starts[code + 1], ends[code]) if source.language.annex.fullmatch(lines[i]))
-    ends[code] = next(annex, ends[code])
-    articles = [_read_articles(source, acts[i], starts[i], ends[i]) for i in range(code + 1)]
-    return Code(
-        name=find_name(source.language, lines[starts[code] : acts[code][0].line]),
-        date=find_date(source.language, lines[: acts[0][0].line]),
-        articles=articles[code],
-        preliminary=tuple(chain.from_iterable(act for act in articles[:code] if not _is_contents(act))),
-        annex=format_paragraphs(read_paragraphs(source.layout, lines[ends[code] :])),
+    acts = [one for one in found if not one.is_contents]
+    chosen = _choose_act(source, acts, act)
+    reading = _read_act(source, acts[chosen])
+    preliminary = _approval_laws(source, acts[: chosen + 1])
+    code = Code(
+        name=acts[chosen].name,
+        date=find_date(source.language, source.lines[: found[0].headings[0].line]),
+        articles=reading.articles,
+        preliminary=tuple(chain.from_iterable(_read_act(source, one).articles for one in preliminary)),
+        annex=format_paragraphs(
+            read_paragraphs(source.layout, source.lines[acts[chosen].end : acts[chosen].annex_end])
+        ),
     )
+    listed = tuple(FoundAct(number, one.name, len(one.headings)) for number, one in enumerate(acts, 1))
+    report = inspect_law(
+        code,
+        listed,
+        chosen_act=chosen + 1,
+        language=source.language.code,
+        repeated_numbers=acts[chosen].repeated_numbers,
+        front_lines=reading.front_lines,
+        dropped_lines=source.dropped_lines,
+        unassigned=reading.unassigned,
+    )
+    return ParsedLaw(code, listed, report)
+
+
+def _choose_act(source: SourceText, acts: Sequence[Act], wanted: str | None) -> int:
+    """The position of the act of that number or name; without one, of the largest."""
+    if wanted is None:
+        return max(range(len(acts)), key=lambda i: acts[i].size(source.lines))
+    if wanted.isdecimal() and 0 < int(wanted) <= len(acts):
+        return int(wanted) - 1
+    for i, one in enumerate(acts):
+        if wanted.casefold() in one.name.casefold():
+            return i
+    names = "; ".join(f"{number}: {one.name}" for number, one in enumerate(acts, 1))
+    raise NoArticlesError(f'The text has no act "{wanted}"; its acts are {names}.')
+
+
+def _approval_laws(source: SourceText, acts: Sequence[Act]) -> Sequence[Act]:
+    """The far shorter laws that stand directly before the last of the acts."""
+    limit = _APPROVAL_LAW_SIZE * acts[-1].size(source.lines)
+    before = list(takewhile(lambda one: one.size(source.lines) <= limit, reversed(acts[:-1])))
+    return before[::-1]
 
 
 @dataclass(frozen=True)
-class _SourceText:
-    """A law's lines, and what is needed to read them."""
+class _Reading:
+    """An act's articles, and the lines that are part of none."""
 
-    language: Language
-    layout: LineLayout
-    lines: Sequence[str]
+    articles: tuple[Article, ...]
+    front_lines: int
+    unassigned: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Heading:
-    line: int
-    number: str
-    title: str
+class _Block:
+    """The lines from a heading up to the next one."""
+
+    first: int  # where the block begins: at the title's line, if the title stands above the number
+    line: int  # the heading's line
+    heading: Heading | None = None
+    level: tuple[str, str, str] | None = None  # neither: what follows the last article, such as a signature
 
 
-def _prepare(text: str) -> _SourceText:
-    """The text's lines without Markdown, surplus blanks and editors' notes."""
-    text = re.sub(r"\n\s*\n", "\n\n", text).replace("**", "")  # Markdown sets headings in bold
-    lines = [" ".join(line.lstrip("#").split()) for line in text.split("\n")]
-    language = detect_language(lines)
-    lines = list(_drop_notes(language, lines))
-    return _SourceText(language, measure_layout(lines), lines)
-
-
-def _drop_notes(language: Language, lines: Sequence[str]) -> Iterator[str]:
-    """The lines of the law itself, without what its editors noted between them."""
-    in_note = False
-    for line in lines:
-        if language.long_note.match(line):
-            in_note = True
-        elif not line or PARAGRAPH.match(line) or POINT.match(line) or language.article.match(line):
-            in_note = False
-        if not in_note and not language.note.fullmatch(line):
-            yield line
-
-
-def _find_acts(source: _SourceText) -> list[list[_Heading]]:
-    """The headings of each act in the text: numbering that starts anew starts an act (or ends its contents)."""
+def _read_act(source: SourceText, act: Act) -> _Reading:
+    """Read an act's articles, each under the part, chapter and section it stands in."""
     lines = source.lines
-    matches = ((i, source.language.article.match(line)) for i, line in enumerate(lines))
-    found = [_Heading(i, spell_number(match[1]), match[2]) for i, match in matches if match]
-    # "... as laid down in / Article 57. The employer ..." is no heading where article 57 has one.
-    mid_sentence = {one.line for one in found if one.line and source.layout.continues(lines[one.line - 1])}
-    certain = {heading.number for heading in found if heading.line not in mid_sentence}
-    found = [one for one in found if one.line not in mid_sentence or one.number not in certain]
-    numbers = raise_digits([one.number for one in found])
-    found = [_Heading(one.line, number, one.title) for one, number in zip(found, numbers, strict=True)]
-    acts: list[list[_Heading]] = []
-    highest = sort_key("")
-    for i, heading in enumerate(found):
-        restarts = heading.number == "1" and sort_key("1") < highest
-        # Between 100 and 101 a line that begins with "Article 1." is no new act.
-        if not acts or (restarts and any(sort_key(one.number) <= highest for one in found[i + 1 : i + 2])):
-            acts.append([])
-            highest = sort_key("")
-        acts[-1].append(heading)
-        highest = max(highest, sort_key(heading.number))
-    # A line that merely looks like a heading breaks the order of the numbers.
-    return [[act[i] for i in longest_increasing_run([one.number for one in act])] for act in acts]
-
-
-def _read_articles(
-    source: _SourceText, headings: Sequence[_Heading], start: int, end: int
-) -> tuple[Article, ...]:
-    """Read the articles between two lines, each under the part, chapter and section it stands in."""
-    lines, layout = source.lines, source.layout
-    heading_at = {heading.line: heading for heading in headings}
-    levels = {name: "" for name, _ in source.language.levels}
-    articles = []
-    boundaries = [
-        i
-        for i in range(start, end)
-        if i in heading_at
-        or source.language.closing.fullmatch(lines[i])
-        or (source.language.match_level(lines[i]) and not (i and layout.continues(lines[i - 1])))
+    blocks = _find_blocks(source, act)
+    candidates = [
+        TitleCandidates(
+            block.heading, lines[block.line + 1 : following.first], above=block.first < block.line
+        )
+        for block, following in pairwise([*blocks, _Block(act.end, act.end)])
+        if block.heading
     ]
-    for boundary, stop in pairwise([*boundaries, end]):
-        following = lines[boundary + 1 : stop]
-        if heading := heading_at.get(boundary):
-            title, body = _read_title(layout, heading.title, lines[boundary], following)
-            articles.append(Article(heading.number, title, read_paragraphs(layout, body), **levels))
-        elif level := source.language.match_level(lines[boundary]):
-            name, label, title = level
-            if not title:
-                following = list(dropwhile(lambda line: not line, following))
-            title = " ".join(filter(None, [title, *takewhile(bool, following[:5])]))
-            inner = list(levels)[list(levels).index(name) :]
-            levels |= dict.fromkeys(inner, "") | {name: ". ".join(filter(None, [label, title]))}
-    return tuple(articles)
+    placement = find_placement(source.layout, candidates)
+    if placement is not TitlePlacement.ABOVE:
+        blocks = [replace(block, first=block.line) for block in blocks]
+    reader = TitleReader(source.layout, placement, act.contents)
+    levels = {name: "" for name, _ in source.language.levels}
+    articles: list[Article] = []
+    unassigned: list[str] = []
+    for block, following in pairwise([*blocks, _Block(act.end, act.end)]):
+        body = lines[block.line + 1 : following.first]
+        if block.heading:
+            above = source.layout.join([line for line in lines[block.first : block.line] if line])
+            title, body = reader.read(block.heading, lines[block.line], body, above)
+            articles += _make_articles(source, block.heading, title, body, levels)
+        elif block.level:
+            levels, count = _enter_level(levels, block.level, body)
+            unassigned += filter(None, body[count:])
+        else:
+            unassigned += filter(None, body)
+    front = lines[act.start : blocks[0].first]
+    return _Reading(tuple(articles), sum(map(bool, front)), tuple(unassigned))
 
 
-def _read_title(
-    layout: LineLayout, title: str, heading: str, lines: Sequence[str]
-) -> tuple[str, Sequence[str]]:
-    """An article's whole title, which may run over several lines, and the lines after it."""
-    if not title:  # the number stands alone and the title below it, as in EU law
-        lines = list(dropwhile(lambda line: not line, lines))
-        if (
-            not lines
-            or PARAGRAPH.match(lines[0])
-            or lines[0].endswith(SENTENCE_ENDS)
-            or len(lines[0]) > _LONGEST_TITLE_LINE
-        ):
-            return "", lines
-        return _read_title(layout, lines[0], lines[0], lines[1:])
-    # All that stands before paragraph 1 is title; without paragraphs, a line that begins in lower case or is too
-    # short to open the text.
-    first = lines[:_MAX_TITLE_LINES]
-    until = next((i for i, line in enumerate(first) if not line or PARAGRAPH.match(line)), 0)
-    numbered = until < len(lines) and PARAGRAPH.match(lines[until]) is not None
-    title_lines = [heading]
-    for line in lines[: until if numbered else _MAX_TITLE_LINES - 1]:
-        short = line != "" and not layout.is_full(line) and not line.endswith(SENTENCE_ENDS)
-        if not layout.is_full(title_lines[-1]) or not (numbered or short or line[:1].islower()):
-            break
-        title_lines.append(line)
-    return layout.join([title, *title_lines[1:]]), lines[len(title_lines) - 1 :]
+def _find_blocks(source: SourceText, act: Act) -> list[_Block]:
+    lines, language = source.lines, source.language
+    heading_at = {heading.line: heading for heading in act.headings}
+    blocks: list[_Block] = []
+    floor = act.start  # no title above an article begins before this line
+    for i in range(act.start, act.end):
+        heading, level = heading_at.get(i), None
+        if heading:
+            known = act.contents.get(heading.number, "")
+            first = title_start_above(language, lines, i, floor, known)
+            blocks.append(_Block(first, i, heading=heading))
+        elif (level := language.match_level(lines[i])) and not (i and source.layout.continues(lines[i - 1])):
+            blocks.append(_Block(i, i, level=level))
+        elif language.closing.fullmatch(lines[i]):
+            blocks.append(_Block(i, i))
+        else:
+            continue
+        floor = i + 1
+        if level and not level[2]:  # the level's title stands in the next line
+            floor = next((j + 1 for j in range(i + 1, act.end) if lines[j]), act.end)
+    return blocks
 
 
-def _is_contents(act: Sequence[Article]) -> bool:
-    """Whether most articles have only a title, as in a table of contents."""
-    return 2 * sum(1 for article in act if article.paragraphs) <= len(act)
+def _enter_level(
+    levels: dict[str, str], level: tuple[str, str, str], following: Sequence[str]
+) -> tuple[dict[str, str], int]:
+    """The levels with a new heading of one of them, and how many of the lines after it are its title."""
+    name, label, title = level
+    skipped = 0 if title else sum(1 for _ in takewhile(lambda line: not line, following))
+    title_lines = list(takewhile(bool, following[skipped : skipped + _MAX_LEVEL_TITLE_LINES]))
+    title = " ".join(filter(None, [title, *title_lines]))
+    inner = list(levels)[list(levels).index(name) :]
+    heading = ". ".join(filter(None, [label, title]))
+    return levels | dict.fromkeys(inner, "") | {name: heading}, skipped + len(title_lines)
+
+
+def _make_articles(
+    source: SourceText, heading: Heading, title: str, body: Sequence[str], levels: Mapping[str, str]
+) -> Iterator[Article]:
+    """The article of a heading; of a range of repealed articles, one for each number."""
+    numbers = expand_range(heading.number, heading.last_number) if heading.last_number else [heading.number]
+    nearest = next(filter(None, [levels.get(name, "") for name in ("section", "chapter", "part")]), "")
+    article = Article(
+        number=numbers[0],
+        title=title or nearest.partition(". ")[2] or nearest,
+        paragraphs=read_paragraphs(source.layout, body),
+        repealed=is_repealed(title, body),
+        title_is_own=bool(title),
+        **levels,
+    )
+    return (replace(article, number=number) for number in numbers)
