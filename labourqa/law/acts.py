@@ -8,11 +8,20 @@ from labourqa.law.headings import Heading, find_headings
 from labourqa.law.languages import Language
 from labourqa.law.line_layout import SENTENCE_ENDS
 from labourqa.law.naming import find_name
+from labourqa.law.numbering import roman_value
 from labourqa.law.source import SourceText
+from labourqa.law.titles import letters_only
 
 _LONGEST_NAME = 150
 _LONGEST_ENTRY = 300  # of a table of contents
 _MAX_ENTRY_LINES = 12
+_FEWEST_CHAPTERS = 3
+_MAX_CHAPTER_LINES = 10  # from a chapter's heading to its first article
+_CHAPTER = re.compile(
+    r"[^\W\d_]{3,}\.? (\d{1,3}|[IVXLC]+)(?!\w)|(\d{1,3}|[IVXLC]+)\.? [^\W\d_]{3,}\.?$"
+)  # "1 luku"
+_MAX_TITLE_LINES = 5  # lines above or below a number in which its title may stand
+_COMPARED_LETTERS = 30
 _LEADERS = re.compile(r" ?(?:[.…_] ?){2,}\d{0,4}$")  # "Title ........ 17"
 
 
@@ -36,7 +45,8 @@ class Act:
 def find_acts(source: SourceText) -> list[Act]:
     """The acts and tables of contents in the text, in order."""
     lines, language = source.lines, source.language
-    series = _without_schedules(source, find_headings(language, source.layout, lines))
+    series = _join_chapters(lines, find_headings(language, source.layout, lines))
+    series = _without_schedules(source, series)
     acts: list[Act] = []
     for i, headings in enumerate(series):
         start = series[i - 1][-1].line + 1 if i else 0
@@ -48,6 +58,33 @@ def find_acts(source: SourceText) -> list[Act]:
         name = find_name(language, lines[start : headings[0].line])
         acts.append(Act(name, headings, start, annex, limit))
     return _mark_contents(source, acts)
+
+
+def _join_chapters(lines: Sequence[str], series: Sequence[Sequence[Heading]]) -> Sequence[Sequence[Heading]]:
+    """Series that start anew in each chapter joined into one: section 2 of chapter 3 is 3:2."""
+    chapters = [
+        _chapter_above(lines, before[-1].line if before else -1, headings[0].line)
+        for before, headings in zip([[], *series], series, strict=False)
+    ]
+    if len(series) < _FEWEST_CHAPTERS or None in chapters:
+        return series
+    joined: list[list[Heading]] = []
+    last = 0
+    for chapter, headings in zip(chapters, series, strict=True):
+        if chapter is not None and (chapter <= last or not joined):
+            joined.append([])
+        joined[-1] += [replace(one, number=f"{chapter}:{one.number}") for one in headings]
+        last = chapter or 0
+    return joined if 2 * len(joined) <= len(series) else series
+
+
+def _chapter_above(lines: Sequence[str], after: int, line: int) -> int | None:
+    """The number of the chapter whose heading stands directly above the line."""
+    for i in range(line - 1, max(after, line - _MAX_CHAPTER_LINES), -1):
+        if (match := _CHAPTER.match(lines[i])) and len(lines[i]) < _LONGEST_NAME:
+            number = match[1] or match[2]
+            return int(number) if number.isdecimal() else roman_value(number)
+    return None
 
 
 def _without_schedules(source: SourceText, series: Sequence[Sequence[Heading]]) -> list[Sequence[Heading]]:
@@ -80,10 +117,25 @@ def _mark_contents(source: SourceText, acts: Sequence[Act]) -> list[Act]:
         entries = {one.number: _read_entry(source, one, end) for one, end in _extents(act)}
         numbers = {one.number for one in following.headings} if following else set()
         without_text = sum(1 for title in entries.values() if title is not None)
-        is_contents = 2 * without_text >= len(entries) and len(numbers & set(entries)) >= 0.6 * len(entries)
+        is_contents = (
+            following is not None
+            and 2 * without_text >= len(entries)
+            and len(numbers & set(entries)) >= 0.6 * len(entries)
+            and _repeats_titles(source, entries, following)
+        )
         marked.append(replace(act, is_contents=is_contents, contents=contents))
         contents = {number: title for number, title in entries.items() if title} if is_contents else {}
     return marked
+
+
+def _repeats_titles(source: SourceText, entries: Mapping[str, str | None], following: Act) -> bool:
+    """Whether the entries' titles stand at the headings of the act that follows."""
+    shared = [(one, title) for one in following.headings if (title := entries.get(one.number))]
+    found = 0
+    for heading, title in shared:
+        around = source.lines[max(0, heading.line - _MAX_TITLE_LINES) : heading.line + _MAX_TITLE_LINES]
+        found += letters_only(title)[:_COMPARED_LETTERS] in letters_only("".join(around))
+    return 2 * found >= len(shared)
 
 
 def _extents(act: Act) -> Iterator[tuple[Heading, int]]:

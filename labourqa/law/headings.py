@@ -29,13 +29,14 @@ _LATIN = r"(?:bis|ter|quater|quinquies|sexies|septies|octies|nonies|decies)\b"
 # As laws of all countries print them: 5, 5º, 5.º, 1er, 5A, 5-A, 5 bis, 72^1, 18^3a, 348.13, 1-101, L1221-1-2
 _ANY_NUMBER = (
     rf"(?:[LRD]\. ?(?=\d)|[LRD](?=\d))?\d{{1,4}}(?:(?:[\^.-](?=\d)|(?=[{_RAISED}]))[\d{_RAISED}]{{1,3}}){{0,2}}"
-    rf"(?: ?-?{_LATIN}|-?[A-Z]{{1,3}}(?![^\W_])|[a-z](?![^\W_])|\.?[ºª°]|\.?o(?=[ .])|er\b)?"
+    rf"(?:\.?[ºª°]|\.?o(?=[ .])\.?|er\b)?(?: ?-?{_LATIN}|-?[A-Z]{{1,3}}(?![^\W_])|[a-z](?![^\W_]))?"
 )
 _NUMBER_ALONE = r"\d{1,4}(?:-?[A-Z]{1,3}(?![^\W_]))?"
+_DOTS = r"(?:\. ?){4}"  # in place of a repealed section
 _LEARNED_NUMBER = (
     rf"\d{{1,4}}(?:\^\d{{1,2}}|[{_RAISED}]{{1,2}})?(?:-?[A-Z]{{1,2}}(?![^\W_]))?(?![.,]?\d)"  # no amount
 )
-_STRICT_TAIL = re.compile(r"(?:[.:]| [–—-] |$) ?(.*)")
+_STRICT_TAIL = re.compile(r"(?:[.:](?![ºª°])| [–—-] |$) ?(.*)")
 _SEPARATOR = re.compile(r"[)\]]?(?: ?\.? ?[–—-]{1,3}(?!\d)| ?[.:]+)[–—-]{0,2} ?")
 # "Article 57 (1) of this Code" goes on with a sentence; "Article 57 (1) The employer" does not.
 _CONTINUATION = re.compile(r"\([^()]{1,4}\)[ ,;.)]*(?:[a-zа-яё(]|$)")
@@ -82,7 +83,9 @@ class HeadingStyle:
     def match(self, line: str) -> tuple[str, str] | None:
         """The number and the rest of a heading."""
         match = self.prefix.match(line)
-        if not match or (self.capitalised and next(filter(str.isalpha, match[0]), "").islower()):
+        if not match or (
+            self.capitalised and match[0][: match.start(1) - match.start()].strip("§ ([*").islower()
+        ):
             return None
         tail = line[match.end() :]
         if self.strict:
@@ -105,7 +108,7 @@ def _split_tail(tail: str, *, needs_stop: bool) -> str | None:
 
 
 _NUMBER_WITH_STOP = HeadingStyle("", re.compile(rf"[\W_]{{0,2}}({_NUMBER_ALONE})(?=\.| ?[—–]{{1,2}} ?\(1)"))
-_BARE_NUMBER = HeadingStyle(" ", re.compile(rf"({_NUMBER_ALONE})(?= ?\(1\)| [“\"‘]?[A-ZÀ-Þ])"))
+_BARE_NUMBER = HeadingStyle(" ", re.compile(rf"({_NUMBER_ALONE})(?= ?\(1\)| [“\"‘]?[A-ZÀ-Þ]|[ .]*{_DOTS})"))
 _SPLIT_SUFFIX = re.compile(r"(\d{1,4})\. ?-([A-Z])\.")  # "25. -O. Procedure" is 25O
 _RANGE = re.compile(
     rf"\W{{0,3}}(?:[^\W\d_]{{2,20}}\.? |§{{1,2}} ?)?({_NUMBER_ALONE})"
@@ -128,7 +131,7 @@ def find_headings(language: Language, layout: LineLayout, lines: Sequence[str]) 
     for weight, style in ((1.0, _NUMBER_WITH_STOP), (0.8, _BARE_NUMBER)):
         acts = _find_acts(style, layout, lines)
         score = weight * _score(acts, lines)
-        if score >= least:
+        if score >= least * weight:
             least, best = score + 1, acts
     return best
 
@@ -161,18 +164,27 @@ def _loose_style(template: str, number: str) -> HeadingStyle:
 
 def _find_candidates(style: HeadingStyle, lines: Sequence[str]) -> list[Heading]:
     """Every line that looks like a heading of the style."""
-    found: list[Heading] = []
-    for i, line in enumerate(lines):
-        if (match := _RANGE.match(line)) and style.match(f"{line[: match.end(1)]}. (Deleted)"):
-            found.append(Heading(i, match[1], line[match.end() :], match[2]))
-        elif not style.word and (match := _SPLIT_SUFFIX.match(line)):
-            found.append(Heading(i, match[1] + match[2], line[match.end() :].lstrip()))
-        elif parts := style.match(line):
-            found.append(Heading(i, *parts))
-    # "14-9" is section 9 of chapter 14 where all numbers have that form, elsewhere a raised 9.
-    compound = 2 * sum(1 for one in found if re.search(r"\d-\d", one.number)) > len(found)
+    found = [(i, *parts) for i, line in enumerate(lines) if (parts := style.match(line))]
+    compound = _are_compound([number for _, number, _ in found])
     spell = partial(spell_article_number, compound=compound)
-    return [replace(one, number=spell(one.number), last_number=spell(one.last_number)) for one in found]
+    headings = {i: Heading(i, spell(number), rest) for i, number, rest in found}
+    for i, line in enumerate(lines):
+        if not compound and (match := _RANGE.match(line)) and _begins_range(style, match):
+            headings[i] = Heading(i, spell(match[1]), line[match.end() :], spell(match[2]))
+        elif not style.word and (match := _SPLIT_SUFFIX.match(line)):
+            headings[i] = Heading(i, match[1] + match[2], line[match.end() :].lstrip())
+    return [headings[i] for i in sorted(headings)]
+
+
+def _are_compound(numbers: Sequence[str]) -> bool:
+    """Whether "14-9" is section 9 of chapter 14, as where all numbers have that form, and not a raised 9."""
+    return 2 * sum(1 for number in numbers if re.search(r"\d-\d", number)) > len(numbers)
+
+
+def _begins_range(style: HeadingStyle, match: re.Match[str]) -> bool:
+    """Whether a range has the style's word, in the singular or the plural: "Sections 45–56"."""
+    start = match[0][: match.end(1) - match.start()]
+    return any(style.match(f"{one}. (Deleted)") for one in (start, re.sub(r"s(?=\.? \d)", "", start)))
 
 
 def _find_acts(style: HeadingStyle, layout: LineLayout, lines: Sequence[str]) -> list[list[Heading]]:

@@ -1,5 +1,6 @@
 """What was found in a law's text and what a person should look at before trusting it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -17,6 +18,7 @@ _SHORT_CHARACTERS = 30
 _SHOWN = 5  # so many lines or numbers are shown of each finding
 _SAMPLE_CHARACTERS = 300
 _FEW_ARTICLES = 5
+_FEW_MISSING = 1
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,8 @@ class _Findings:
         self, numbers: Sequence[str], missing: Sequence[tuple[int, int]], repeated: Sequence[str]
     ) -> None:
         if missing:
-            count = sum(last - first + 1 for first, last in missing)
+            # A text may begin in the middle of a law.
+            count = sum(last - first + 1 for first, last in missing if first > 1) or _FEW_MISSING
             ranges = [_spell_range(first, last) for first, last in missing]
             share = count / (count + len(numbers))
             self.add(_grade(share, 0.03, 0.3), f"{_list(ranges, 'Number')} missing.")
@@ -216,7 +219,9 @@ def _list(numbers: Sequence[str], noun: str = "Article") -> str:
 
 
 def _missing_numbers(numbers: Sequence[str]) -> list[tuple[int, int]]:
-    """The ranges of whole numbers that are missing between the articles."""
+    """The ranges of whole numbers that are missing; none are looked for where a number names its chapter, too."""
+    if 2 * sum(1 for number in numbers if re.search(r"\d[-:.]\d", number)) > len(numbers):
+        return []
     bases = [0, *(sort_key(number).base for number in numbers)]
     return [(one + 1, other - 1) for one, other in pairwise(bases) if other > one + 1]
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 _AFTER_LABEL = r"(?: ?[.:–—-] ?(.*))?"  # a label stands alone or is set off from its title
 _NEVER = re.compile(r"(?!)")
@@ -14,7 +15,7 @@ REPEALED_WORDS = (
     r"aufgehoben|derogad[oa]|revogad[oa]|suprimid[oa]|abrogée?\b|uchylon[ya]|skreślon[ya]|kehtetu|kumottu|mülga"
 )
 _SAMPLE_WORDS = 20_000  # so many words of a text tell its language
-_ENOUGH_WORDS = 200
+_ENOUGH_WORDS = 40
 _LEAST_STOPWORDS = 0.08  # of all words; a text in one of the languages has 0.15 or more
 
 
@@ -25,6 +26,7 @@ class Language:
     code: str  # ISO 639-1, "" for a language that is not in the table
     stopwords: frozenset[str]  # frequent words by which a text's language is told
     articles: tuple[str, ...] = ()  # how articles are headed, # for the number; one pattern for each word
+    letters: str = ""  # of which every text in the language has some, and texts in its neighbours have none
     levels: tuple[tuple[str, re.Pattern[str]], ...] = ()  # outermost first; a heading's label and title
     name: re.Pattern[str] = _NEVER  # a word in the title of every law
     date: re.Pattern[str] = _NEVER
@@ -43,7 +45,11 @@ class Language:
 
     def is_heading(self, line: str) -> bool:
         """Whether the line begins as the language's headings of articles do."""
-        return any(re.match(pattern.replace("#", r"\d{1,4}\b"), line) for pattern in self.articles)
+        return self._heading.match(line) is not None
+
+    @cached_property
+    def _heading(self) -> re.Pattern[str]:
+        return re.compile("|".join(self.articles).replace("#", r"\d{1,4}\b") or r"(?!)")
 
     def without_level(self, word: str) -> "Language":
         """The language without the levels of that word, because the law calls its articles so."""
@@ -54,9 +60,16 @@ class Language:
 
 def detect_language(lines: Sequence[str]) -> Language:
     """The language whose frequent words the text has most of; in a short text, the one whose articles it has."""
-    words = re.findall(r"[^\W\d_]+", "\n".join(lines)[: 8 * _SAMPLE_WORDS].lower())
+    text = "\n".join(lines)[: 8 * _SAMPLE_WORDS].lower()
+    words = re.findall(r"[^\W\d_]+", text)
     counts = Counter(words)
-    hits = {one.code: sum(counts[word] for word in one.stopwords) for one in LANGUAGES}
+    letters = frozenset(text)
+    hits = {
+        one.code: sum(counts[word] for word in one.stopwords)
+        if not one.letters or letters & set(one.letters)
+        else 0
+        for one in LANGUAGES
+    }
     if len(words) >= _ENOUGH_WORDS:
         best = max(LANGUAGES, key=lambda one: hits[one.code])
         return best if hits[best.code] >= _LEAST_STOPWORDS * len(words) else _OTHER
@@ -73,6 +86,16 @@ def _levels(**labels: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
     return tuple((name, re.compile(f"({label}){_AFTER_LABEL}")) for name, label in labels.items())
 
 
+def _unseparated_levels(**words: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """ "Chapter I General Provisions", where nothing but a blank stands between the label and its title."""
+    small = "and|of|the|to|in|for|or|on|with|by|at|from|&|[–—-]"
+    title = rf"([A-Z][\w’'-]*[,;]?(?: (?:[A-Z(][\w’'.)-]*[,;]?|{small}))*)"
+    return tuple(
+        (name, re.compile(rf"((?:{word}|{word.upper()}) (?:[IVXLC]+|\d+)[A-Z]?) {title}"))
+        for name, word in words.items()
+    )
+
+
 def _english_label(word: str) -> str:
     return rf"(?:{word}|{word.upper()}) (?:[A-Z]+|[A-Z][a-z]+|\d+(?:[.-]\d+|[A-Z]{{1,2}})?)"
 
@@ -80,11 +103,17 @@ def _english_label(word: str) -> str:
 _ENGLISH = Language(
     code="en",
     stopwords=frozenset(["the", "of", "to", "and", "in", "or", "by", "shall", "for", "an", "be", "is"]),
-    articles=(r"(?:Article|ARTICLE|Art\.) #", r"(?:Section|SECTION) #"),
+    articles=(r"(?:Article|ARTICLE|Art\.) #", r"(?:Section|SECTION|Sec\.|SEC\.) #"),
     levels=_levels(
         part=_english_label("Part"), chapter=_english_label("Chapter"), section=_english_label("Section")
     )
-    + _levels(part=_english_label("(?:Title|Book)"), section=_english_label("(?:Division|Subdivision)")),
+    + _levels(
+        part=_english_label("Title") + "|" + _english_label("Book"),
+        section="|".join(
+            map(_english_label, ("Division", "Subdivision", "Subchapter", "Subtitle", "Subpart"))
+        ),
+    )
+    + _unseparated_levels(part="Part", chapter="Chapter"),
     name=re.compile(r"\b(?:code|act|law)\b", re.IGNORECASE),
     date=re.compile(r"(?:in force from|amended on|as at) (\d{1,2} [A-Z][a-z]+ \d{4})", re.IGNORECASE),
     date_format="%d %B %Y",
@@ -93,11 +122,13 @@ _ENGLISH = Language(
         r"|(?:THE )?(?:FIRST|SECOND|THIRD|FOURTH) SCHEDULE|First [Ss]chedule|SCHEDULES|Schedules?(?: \d+[A-Z]?)?)"
     ),
     closing=re.compile(r"APPROVED|I promulgate this .*"),
-    note=re.compile(r"\[Footnote\].*"),
+    # "[RT I, 2015, 1 – entry into force]" of Estonia, "[28/95; 36/95]" of Singapore
+    note=re.compile(r"\[Footnote\].*|\[RT I.*\]|\[(?:S )?\d+/\d+(?:[;,] ?(?:Act )?\d+(?:/| of )\d+)*\]"),
     long_note=re.compile(r"(?:Note from the Register of Legal Acts\.|[*†] ?NOTE ?[—–-]).*"),
 )
 _LITHUANIAN = Language(
     code="lt",
+    letters="ėųšįū",
     stopwords=frozenset(
         ["ir", "ar", "arba", "kad", "dėl", "su", "į", "iš", "yra", "šio", "kai", "bei", "darbo"]
     ),
@@ -120,6 +151,7 @@ _LITHUANIAN = Language(
 )
 _RUSSIAN = Language(
     code="ru",
+    letters="ыэ",
     stopwords=frozenset(["и", "в", "на", "с", "по", "или", "не", "о", "для", "от", "при", "к", "работника"]),
     articles=(r"(?:Статья|СТАТЬЯ) #",),
     levels=_levels(
@@ -136,6 +168,7 @@ _RUSSIAN = Language(
 _SPANISH_NUMBER = rf"(?:{_ROMAN_OR_DIGITS}|[A-ZÁÉÍÓÚa-záéíóú]+)"
 _SPANISH = Language(
     code="es",
+    letters="ñóí",
     stopwords=frozenset(
         ["el", "la", "los", "las", "del", "que", "y", "se", "por", "una", "en", "al", "trabajador"]
     ),
@@ -150,6 +183,7 @@ _SPANISH = Language(
 )
 _FRENCH = Language(
     code="fr",
+    letters="éèà",
     stopwords=frozenset(
         ["le", "la", "les", "des", "du", "et", "est", "une", "dans", "aux", "ou", "l", "d", "par"]
     ),
@@ -164,6 +198,7 @@ _FRENCH = Language(
 )
 _GERMAN = Language(
     code="de",
+    letters="äöüß",
     stopwords=frozenset(
         ["der", "die", "das", "und", "oder", "des", "den", "ist", "zu", "eine", "für", "nicht", "von"]
     ),
@@ -178,6 +213,7 @@ _GERMAN = Language(
 )
 _POLISH = Language(
     code="pl",
+    letters="łęąśż",
     stopwords=frozenset(
         ["i", "w", "na", "się", "lub", "oraz", "jest", "nie", "do", "o", "z", "pracy", "pracownika"]
     ),
@@ -190,6 +226,7 @@ _POLISH = Language(
 )
 _PORTUGUESE = Language(
     code="pt",
+    letters="ãõç",
     stopwords=frozenset(
         ["o", "a", "os", "as", "do", "da", "dos", "que", "e", "ou", "em", "no", "não", "ao", "trabalho"]
     ),

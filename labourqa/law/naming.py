@@ -6,7 +6,10 @@ from itertools import takewhile
 
 from labourqa.law.languages import Language
 
-_SMALL_WORDS = frozenset(["a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to"])
+_SMALL_WORDS = frozenset(
+    ["a", "an", "and", "by", "for", "from", "in", "of", "on", "or", "the", "to", "de", "del", "la", "las", "los", "y",
+     "do", "da", "dos", "das", "e", "du", "des", "et", "le", "les", "und", "der", "für"]
+)  # fmt: skip
 
 
 def find_name(language: Language, lines: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from labourqa.law.references import spell_number
@@ -15,6 +16,8 @@ from labourqa.law.references import spell_number
 _LONGEST_GAP = 3
 _LONGEST_RANGE = 100  # "45-56 (Deleted)" is twelve numbers; a longer range is a misreading
 _LATIN_SUFFIXES = ("bis", "ter", "quater", "quinquies", "sexies", "septies", "octies", "nonies", "decies")
+_ROMAN = re.compile(r"c{0,3}(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
+_ROMAN_VALUES = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100}
 _NUMBER = re.compile(r"(?:[A-Z](?=\d))?(\d+)(?:[\^.:-](\d+))?(?:[\^.:-](\d+))?([A-Z]*|[a-z]+)")
 
 
@@ -42,13 +45,23 @@ def spell_article_number(printed: str, *, compound: bool = False) -> str:
 
     In a `compound` number a hyphen stands between a chapter's number and an article's: 14-9 stays 14-9.
     """
-    number = re.sub(r"(?<=\d)(?:\.?[ºª°]|\.?o|er)(?![^\W\d_])", "", printed).replace(" ", "")
+    number = re.sub(r"(?<=\d)(?:\.?[ºª°]|\.?o\.?(?=[ -]|$)|er(?![^\W\d_]))", "", printed).replace(" ", "")
     if match := re.fullmatch(r"([LRD])\.?(\d.*)", number):
         return match[1] + match[2]
     if match := re.fullmatch(r"(.*\d)-?([^\W\d_]+)", number):
         suffix = match[2].lower() if match[2].lower() in _LATIN_SUFFIXES else match[2].upper()
         number = match[1] + suffix
     return number if compound else spell_number(number)
+
+
+def roman_value(numeral: str) -> int:
+    """The value of a Roman numeral, in capitals or not; 0 for anything else."""
+    numeral = numeral.lower()
+    if not _ROMAN.fullmatch(numeral):
+        return 0
+    values = [_ROMAN_VALUES[letter] for letter in numeral]
+    # A smaller value before a larger one is subtracted: iv is 4.
+    return sum(-one if one < other else one for one, other in pairwise([*values, 0]))
 
 
 def next_number(number: str, last: str) -> str:
@@ -104,8 +117,9 @@ def longest_increasing_run(numbers: Sequence[str]) -> list[int]:
         key = sort_key(number)
         length = bisect_left(last_keys, key)
         previous.append(last_positions[length - 1] if length else -1)
-        last_positions[length : length + 1] = [position]
-        last_keys[length : length + 1] = [key]
+        if length == len(last_keys) or key < last_keys[length]:  # of equal numbers, the first counts
+            last_positions[length : length + 1] = [position]
+            last_keys[length : length + 1] = [key]
     run = []
     position = last_positions[-1]
     while position >= 0:

@@ -9,21 +9,23 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from labourqa.law.line_layout import SENTENCE_ENDS, LineLayout
-from labourqa.law.numbering import next_number, sort_key
+from labourqa.law.numbering import next_number, roman_value, sort_key
 from labourqa.law.structure import Paragraph, Point
 
 # "1. ", "(1) ", "(1)Where", "(1A) ", "§ 2. ", "§ 2º ", "1 – "
 PARAGRAPH = re.compile(
     r"(?:(\d{1,4}(?:\^\d{1,2})?)\. |\((\d{1,3}[A-Z]{0,2})\) ?(?=[^\s\d,;.)])"
-    r"|§ ?(\d{1,3})(?:[.º°]|o\.?)? |(\d{1,2}) [–—-] (?=[A-ZÀ-Þ]))(.*)"
+    r"|§ ?(\d{1,3})(?:[.º°]|o\.?)? (?:[–—-] )?|(\d{1,2}) [–—-] (?=[A-ZÀ-Þ]))(.*)"
 )
 POINT = re.compile(
     r"(?:(\d{1,4}(?:\^\d{1,2})?|[^\W\d_])\) ?|\(([^\W\d_]{1,2}|[ivx]{3,5})\) ?)(?=[^\s,;.)])(.*)"
 )
 # A line after one that ends so begins with a reference, not with a number of its own: "(Article 57(1)(1– / 3) of".
 _OPEN_REFERENCE = re.compile(r"(?:[–(-]|\b(?:articles?|paragraphs?|points?|no))$", re.IGNORECASE)
-_ROMAN = re.compile(r"(x{0,3})(ix|iv|v?i{0,3})")
+_DOTTED_POINT = re.compile(r"(\d{1,3})()\. (?=\S)(.*)")  # "1. in Betrieben" inside paragraph (2)
+_CAPITAL_POINT = re.compile(r"([IVX]{1,5})()(?:[.)]| ?[–—-]) (?=\S)(.*)")  # "IV. ", "IV - "
 _LONGEST_PARAGRAPH_GAP = 9  # between numbers in parentheses, which begin hardly any other line
+_OPENING_QUOTES = ("“", '"', "„", "«", "‘")
 _LOOKAHEAD = 60  # lines in which the point after "(i)" is looked for
 
 
@@ -46,6 +48,7 @@ class _Numbers:
     item: str = ""
     roman_points: bool = False
     roman_items: bool = False
+    in_parentheses: bool = False  # the paragraphs' numbers are, so that "1." numbers a point
 
 
 def read_paragraphs(layout: LineLayout, lines: Sequence[str]) -> tuple[Paragraph, ...]:
@@ -81,11 +84,8 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
         opened: list[_Row] = []
         if not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
             opened, numbers = _match_numbers(lines, i, numbers)
-        if (
-            not opened
-            and line
-            and (not rows or not layout.width or (sentence_ended and not line[0].islower()))
-        ):
+        begins = not rows or not layout.width or (sentence_ended and not line[:1].islower())
+        if not opened and line and (begins or _begins_definition(lines, i)):
             opened = [_Row("text", "", "", line)]
         if opened:
             rows += opened
@@ -96,15 +96,27 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
     return [replace(row, text=layout.join(texts)) for row, texts in zip(rows, row_lines, strict=True)]
 
 
+def _begins_definition(lines: Sequence[str], i: int) -> bool:
+    """Whether the line begins with a defined term in quotation marks, after the end of the one before."""
+    return (
+        i > 0 and lines[i][:1] in _OPENING_QUOTES and lines[i - 1].endswith((*SENTENCE_ENDS, "—", "–", "-"))
+    )
+
+
 def _match_numbers(lines: Sequence[str], i: int, numbers: _Numbers) -> tuple[list[_Row], _Numbers]:
     """What the line opens if its number can follow: "(1) (a) Every" opens a paragraph and a point."""
     rows: list[_Row] = []
     text = lines[i]
-    if (match := PARAGRAPH.match(text)) and (number := _next_paragraph(match, numbers.paragraph)):
+    match = PARAGRAPH.match(text)
+    if (
+        match
+        and not (numbers.in_parentheses and match[1])
+        and (number := _next_paragraph(match, numbers.paragraph))
+    ):
         text = match[5]
         rows.append(_Row("paragraph", number, "", text))
-        numbers = _Numbers(paragraph=number)
-    while (match := POINT.match(text)) and (not rows or text[0] == "("):
+        numbers = _Numbers(paragraph=number, in_parentheses=match[2] is not None)
+    while (match := _match_point(text, numbers)) and (not rows or text[0] == "("):
         row, numbers = _next_point(match, numbers, lines[i + 1 : i + 1 + _LOOKAHEAD])
         if not row:
             break
@@ -113,6 +125,11 @@ def _match_numbers(lines: Sequence[str], i: int, numbers: _Numbers) -> tuple[lis
         text = row.text
         rows.append(row)
     return rows, numbers
+
+
+def _match_point(text: str, numbers: _Numbers) -> re.Match[str] | None:
+    dotted = _DOTTED_POINT.match(text) if numbers.in_parentheses else None
+    return POINT.match(text) or _CAPITAL_POINT.match(text) or dotted
 
 
 def _next_paragraph(match: re.Match[str], last: str) -> str:
@@ -130,6 +147,12 @@ def _next_point(
     printed = match[1] or match[2]
     text = match[3]
     label = match[0].removesuffix(text)
+    if printed.isupper() and match.re is _CAPITAL_POINT:
+        if (numbers.point and not numbers.point.isupper()) or roman_value(printed) != roman_value(
+            numbers.point
+        ) + 1:
+            return None, numbers
+        return _Row("point", printed, label, text), _Numbers(numbers.paragraph, printed, roman_points=True)
     if _continues_roman(printed, numbers.point if numbers.roman_points else None):
         return _Row("point", printed, label, text), replace(
             numbers, point=printed, item="", roman_items=False
@@ -154,15 +177,8 @@ def _next_point(
     return _Row("point", number, label, text), replace(numbers, point=number, item="", roman_items=False)
 
 
-def _roman(numeral: str) -> int:
-    """The value of a Roman numeral up to xxxix, 0 for anything else."""
-    match = _ROMAN.fullmatch(numeral)
-    units = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
-    return 10 * len(match[1]) + units.index(match[2]) if match else 0
-
-
 def _continues_roman(printed: str, last: str | None) -> bool:
-    return last is not None and 0 < _roman(printed) - _roman(last) <= 2
+    return last is not None and printed.islower() and 0 < roman_value(printed) - roman_value(last) <= 2
 
 
 def _counts_roman(last_point: str, following: Sequence[str]) -> bool:

@@ -69,7 +69,7 @@ class TitleReader:
         title, body = self._split(heading, line, following, above)
         if not title and not is_repealed("", body):
             title = self.contents.get(heading.number, "")
-        return title, body
+        return _without_stop(title), body
 
     def _split(
         self, heading: Heading, line: str, following: Sequence[str], above: str
@@ -79,7 +79,9 @@ class TitleReader:
             case TitlePlacement.ON_HEADING:
                 return read_title(self.layout, heading.rest, line, following)
             case TitlePlacement.ABOVE:
-                return above, everything
+                return above.removeprefix("(").removesuffix(")") if above.startswith(
+                    "("
+                ) else above, everything
             case TitlePlacement.BEFORE_DASH:
                 return _split_at(_INLINE_TITLE, self.layout, everything)
             case TitlePlacement.FIRST_SENTENCE:
@@ -89,9 +91,18 @@ class TitleReader:
         return "", everything
 
 
+def _without_stop(title: str) -> str:
+    """The title without the full stop that some laws set after it; of several sentences, it stays."""
+    return (
+        title[:-1] if title.endswith(".") and "." not in title[:-1] and not title.endswith("etc.") else title
+    )
+
+
 def is_repealed(title: str, body: Sequence[str]) -> bool:
     """Whether an article says only that it is repealed: "(Deleted by Act A360)"."""
     text = " ".join(filter(None, body))
+    if (text or title) and not (text + title).strip(". …*"):  # dots in place of the text
+        return True
     return len(text) < _LONGEST_TITLE and bool(REPEALED.match(text) or (not text and REPEALED.match(title)))
 
 
@@ -154,7 +165,7 @@ def _is_text(layout: LineLayout, rest: str, segment: Sequence[str]) -> bool:
         return True
     ends = text.endswith((*SENTENCE_ENDS, "—", "–", "-", ","))
     opens_list = text.endswith((":", "—", "–", "-", ",", ";"))
-    return ends and (opens_list or not remaining)
+    return ends and (opens_list or not remaining or len(text) > _LONGEST_FIRST_SENTENCE)
 
 
 def _is_title_sentence(layout: LineLayout, lines: Sequence[str]) -> bool:
@@ -194,7 +205,7 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
     while end > floor and not lines[end - 1] and heading - end < 3:
         end -= 1
     for start in range(end - 1, max(floor, end - _MAX_TITLE_LINES - 1) - 1, -1):
-        if known and _letters("".join(lines[start:end])) == _letters(known):
+        if known and letters_only("".join(lines[start:end])) == letters_only(known):
             return start
     start = end
     while start > floor and _is_title_line(language, lines[start - 1]):
@@ -221,7 +232,8 @@ def _is_short_title(line: str) -> bool:
     return line.endswith(".") and len(line) < 60 and line[0].isupper() and not _PREDICATES.search(line)
 
 
-def _letters(text: str) -> str:
+def letters_only(text: str) -> str:
+    """The text as it is compared where spacing and punctuation may differ."""
     return re.sub(r"[\W_]", "", text).casefold()
 
 
