@@ -1,26 +1,25 @@
-"""Settings, and the one place that knows where `prompts/`, `data/`, `app/`, the user's data and the models' cache are.
+"""Settings and the locations of `prompts/`, `data/`, `app/`, the user's data folder and the model files.
 
 Every setting has a default, which `labourqa.toml` (in the current folder, else in the user's data folder)
 overrides, which `LABOURQA_<NAME>` in the environment overrides, which a command-line flag overrides.
 """
 
+import hashlib
 import math
 import os
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
 
 from labourqa.errors import PromptError, SettingsError
+from labourqa.methods import QUESTION_METHODS
 
-METHODS = (
-    "auto", "article-cache", "shortlist", "packed", "one-by-one",
-    "token-batches-logits", "token-batches", "fixed-batches",
-)  # fmt: skip
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8", "int4")
 CACHE_BITS = ("16", "8")
 ANSWER_KINDS = ("auto", "quoted", "written")
@@ -37,29 +36,29 @@ REFERENCE_CASES = DATA / "reference-cases.jsonl"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user can choose. `None` and "auto" mean: decided from the model and the machine."""
+    """What a user can choose. `None` and "auto" mean that the program decides, by model and machine."""
 
-    home: Path  # database and models
+    home: Path  # the data folder: database, models, prefix caches
     model: str = "auto"  # an embedded model's name, a hub id, a folder, a GGUF file or a server's URL
-    precision: str = "auto"  # in which the model computes, one of PRECISIONS
-    method: str = "auto"  # how the articles are read, one of METHODS
+    precision: str = "auto"  # numeric precision of the model, one of PRECISIONS
+    method: str = "auto"  # how the articles are read, one of QUESTION_METHODS
     answer: str = "auto"  # one of ANSWER_KINDS
-    threshold: float | None = None  # an article is selected from this score on
-    top: int | None = None  # at most so many articles are selected
+    threshold: float | None = None  # lowest score of a selected article
+    top: int | None = None  # the most articles that are selected
     shortlist: int = 12  # articles that the model reads with method "shortlist"
     batch_tokens: int = 10_000  # padded tokens of one batch, as published
     batch_articles: int = 8  # articles of one batch with method "fixed-batches"
-    cache_bits: Literal[16, 8] = 16  # of a number in the article cache, 16 or 8
-    answer_tokens: int = 400  # a written answer is at most so long
+    cache_bits: Literal[16, 8] = 16  # of each number in the prefix cache
+    answer_tokens: int = 400  # the longest written answer
     api_key: str = field(default="", repr=False)  # for a server
-    log: bool = True  # keep questions and answers in the database on this machine
+    log: bool = True  # store questions and answers in the database on this machine
 
     @property
     def database(self) -> Path:
         return self.home / "labourqa.db"
 
     @property
-    def article_cache(self) -> Path:
+    def prefix_caches(self) -> Path:
         return self.home / "article-cache"
 
     @property
@@ -83,7 +82,7 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str] = os.e
 
 
 def read_prompt(name: str, variables: tuple[str, ...]) -> str:
-    """The text of prompts/NAME.txt, in which every one of `variables` stands as {variable}."""
+    """The text of prompts/NAME.txt. Raises PromptError unless each of `variables` occurs in it as {variable}."""
     path = PROMPTS / f"{name}.txt"
     try:
         text = path.read_text(encoding="utf-8").rstrip("\n")
@@ -93,6 +92,15 @@ def read_prompt(name: str, variables: tuple[str, ...]) -> str:
         if f"{{{variable}}}" not in text:
             raise PromptError(f"The prompt file {path} lacks {{{variable}}}; put it back.")
     return text
+
+
+@cache
+def prompts_sha256() -> str:
+    """One SHA-256 of all prompt files."""
+    digest = hashlib.sha256()
+    for path in sorted(PROMPTS.glob("*.txt")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _read_toml(home: Path) -> dict[str, Any]:
@@ -105,7 +113,12 @@ def _read_toml(home: Path) -> dict[str, Any]:
     return {}
 
 
-_CHOICES = {"method": METHODS, "answer": ANSWER_KINDS, "precision": PRECISIONS, "cache_bits": CACHE_BITS}
+_CHOICES = {
+    "method": QUESTION_METHODS,
+    "answer": ANSWER_KINDS,
+    "precision": PRECISIONS,
+    "cache_bits": CACHE_BITS,
+}
 _WHOLE_NUMBERS = {  # name -> smallest value
     "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1
 }  # fmt: skip
@@ -113,7 +126,7 @@ _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no
 
 
 def _convert(name: str, value: object) -> Any:
-    """`value` as the kind that the setting `name` has."""
+    """`value` converted to the type of the setting `name`. Raises SettingsError."""
     text = str(value).strip()
     if name in _CHOICES:
         if text in _CHOICES[name]:

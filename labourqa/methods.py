@@ -35,7 +35,9 @@ class Method:
 
 
 _TABLE = (
-    Method("article-cache", "prefix-cache", "logits", "the question after the cached prefix of every article"),
+    Method(
+        "article-cache", "prefix-cache", "logits", "the question after the cached prefix of every article"
+    ),
     Method(
         "shortlist", "packed", "logits", "only the articles that the encoder ranks first", in_benchmark=False
     ),
@@ -54,9 +56,7 @@ _TABLE = (
         "an older published method (minutes without a GPU)",
     ),
     Method("one-by-one", "one-by-one", "logits", "all articles anew, one at a time"),
-    Method(
-        "whole-code", "whole-code", "generated", "all articles in one prompt", for_questions=False
-    ),
+    Method("whole-code", "whole-code", "generated", "all articles in one prompt", for_questions=False),
 )
 METHODS = {method.name: method for method in _TABLE}
 QUESTION_METHODS = ("auto", *(method.name for method in _TABLE if method.for_questions))

@@ -1,6 +1,5 @@
-"""The whole program in two functions: `ingest` a code, `ask` it a question."""
+"""The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
-import gc
 import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -9,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,249 +22,358 @@ from labourqa.answering.answer import (
     refuse_language,
 )
 from labourqa.answering.conversation import Turn, resolve_follow_up
-from labourqa.answering.language import foreign_language, identifier
-from labourqa.answering.report import Report, Seconds, Tokens, describe_run, peak_memory_bytes, prompts_sha256
+from labourqa.answering.language import detect_mismatch, load_identifier
+from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import select_articles
-from labourqa.config import DEFAULT_EDITION, Settings
+from labourqa.config import DEFAULT_EDITION, Settings, prompts_sha256
 from labourqa.documents.document import read_document
-from labourqa.engine.base import READINGS, Engine, Evidence, Judgement, count_read
-from labourqa.engine.remote import RemoteEngine, is_server
+from labourqa.engine.base import Engine, PrefixCacheHandle, ScoringResult
+from labourqa.engine.startup import Models, load_models
 from labourqa.errors import QuestionError
-from labourqa.law.citations import related_places, resolve_reference
+from labourqa.evaluation.cases import Case
+from labourqa.evaluation.results import evaluate_cases
+from labourqa.law.citations import find_related, resolve_reference
+from labourqa.law.edition import Edition
 from labourqa.law.parser import parse_code
 from labourqa.law.references import Reference, find_mentions
 from labourqa.law.structure import Article
-from labourqa.models.relevance import Relevance, TrainedRelevance
-from labourqa.store.database import Edition, Store
+from labourqa.law.windows import split_windows
+from labourqa.memory import peak_memory_bytes
+from labourqa.methods import METHODS, Method, ScoringMode
+from labourqa.models.relevance import Relevance
+from labourqa.progress import Progress, SilentProgress, count_up, show_share
+from labourqa.store import Store
 
-if TYPE_CHECKING:
-    from labourqa.models.encoder import (
-        SentenceEncoder,  # torch is imported when models are loaded, not before
-    )
-
-ENCODER = "minilm-l6-v2"
-QUESTION_CHARACTERS = 2_000
-NULL_QUESTION = "N/A"
-
-
-class Progress(Protocol):
-    """Where long work tells how far it is. The command line draws bars, tests and libraries may stay silent."""
-
-    def show_done(self, what: str, done: float, total: int | None = None) -> None:
-        """`done` of `total` things, or without a total the part that is done, 0 to 1."""
-
-    def show_text(self, piece: str) -> None:
-        """The next piece of a written answer."""
-
-
-class SilentProgress:
-    def show_done(self, what: str, done: float, total: int | None = None) -> None:
-        pass
-
-    def show_text(self, piece: str) -> None:
-        pass
+MAX_QUESTION_CHARACTERS = 2_000
+# Longer articles are read in windows of so many tokens, of which the best counts. No article of the embedded edition
+# is as long; on two CPU cores a longer prompt gains nothing.
+WINDOW_TOKENS = 2_048
+PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the question
+# A question without content: an article's score for it is what the model thinks of the article alone (contextual
+# calibration, Zhao et al., arXiv 2102.09690).
+CALIBRATION_QUESTION = "N/A"
 
 
 @dataclass(frozen=True)
-class Models:
-    """What is loaded once a process and shared by all questions."""
+class PreparedCode:
+    """An edition with everything that a question needs."""
 
-    engine: Engine
-    encoder: "SentenceEncoder"
-    trained: TrainedRelevance
-    reason: str  # why this model, in a few words
-    load_seconds: float
-
-
-def name_model(settings: Settings) -> tuple[str, str]:
-    """The model that the settings mean, and in one line why."""
-    if settings.model != "auto":
-        return settings.model, "as you chose"
-    import torch
-
-    from labourqa.models.weights import choose_model
-
-    return choose_model(settings.models, has_cuda=torch.cuda.is_available())
+    edition: Edition
+    articles: tuple[Article, ...]
+    windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
+    embeddings: NDArray[np.float32]  # (texts, dimensions): of paragraphs and points, in order
+    prefix_cache: PrefixCacheHandle | None  # None for methods that do without
 
 
-def load_models(settings: Settings, progress: Progress) -> Models:
-    """Find or fetch the models, and load them. Raises WeightsError."""
-    started = time.perf_counter()
-    Thread(target=identifier, daemon=True).start()  # its model is decompressed while others are imported
-    with _no_collecting():
-        from labourqa.models.weights import fetch_weights
+class Assistant:
+    """Answers questions from labour codes with these settings, database and models.
 
-        encoder_weights = fetch_weights(ENCODER, settings.models, show_progress=progress.show_done)
-        name, reason = name_model(settings)
-        engine: Engine
-        if is_server(name):
-            engine = RemoteEngine(name, api_key=settings.api_key)
+    Like the store, an assistant belongs to the thread that made it; `models` may be shared by many.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        models: Models | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Without `models`, they are loaded when they are first needed."""
+        self.settings = settings
+        self.store = store
+        self.progress: Progress = progress or SilentProgress()
+        self._models = models
+
+    @property
+    def models(self) -> Models:
+        if self._models is None:
+            # Decompressing the language identifier (0.5 s) overlaps with importing torch.
+            Thread(target=load_identifier, daemon=True).start()
+            self._models = load_models(self.settings, self.progress)
+        return self._models
+
+    @property
+    def method(self) -> Method:
+        """The method by which the articles are read."""
+        return choose_method(self.settings.method, self.models.engine)
+
+    def ingest(self, path: Path | None = None) -> Edition:
+        """Store the code in the file at `path` (by default the embedded edition) as the current edition."""
+        document = read_document(path or DEFAULT_EDITION)
+        code = parse_code(document.text)
+        return self.store.editions.save(code, source=document.source, sha256=document.sha256)
+
+    def current_edition(self) -> Edition:
+        """The edition ingested last; the embedded one is ingested the first time."""
+        return self.store.editions.current() if self.store.editions.all() else self.ingest()
+
+    @contextmanager
+    def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
+        """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored."""
+        articles = self.store.editions.articles(edition)
+        windows = self._split_windows(articles, self._count_tokens(edition, articles))
+        embeddings = self._embed(edition, articles)
+        prefix_cache = self._open_prefix_cache(windows)
+        try:
+            yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
+        finally:
+            if prefix_cache is not None:
+                prefix_cache.close()
+
+    def ask(
+        self,
+        question: str,
+        *,
+        previous: Turn | None = None,
+        edition: Edition | None = None,
+        load_seconds: float = 0.0,
+    ) -> Report:
+        """Read `edition`, by default the current one, for `question`; select articles and answer from them alone.
+
+        `previous` is the turn of a conversation that the question may follow up; `load_seconds` is what loading the
+        models took, if it was for this question. Raises QuestionError.
+        """
+        asked = check_question(question)
+        question = check_question(resolve_follow_up(asked, previous))
+        engine, encoder = self.models.engine, self.models.encoder
+        with self.prepare(edition or self.current_edition()) as code:
+            started = time.perf_counter()
+            relevance = self.models.relevance.score(
+                code.articles, code.embeddings, encoder.encode([question])[0]
+            )
+            named, unknown = resolve_mentions(question, code.articles)
+            mismatch = None if named else self._language_mismatch(question, code.articles)
+            candidates = previous.selected if previous and question != asked else ()
+            to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
+            reading = self._read(question, code, to_read)
+            selection = select_articles(
+                reading.scores,
+                relevance,
+                scoring=reading.scoring,
+                threshold=self.settings.threshold,
+                top=self.settings.top,
+                named=[reference.article for reference in named],
+            )
+        filtered = time.perf_counter()
+        by_number = {article.number: article for article in code.articles}
+        selected = [by_number[number] for number in selection.selected]
+        if mismatch:
+            answered = _Answered(refuse_language(code.edition.code, *mismatch))
+        elif not selected:
+            answered = _Answered(refuse_answer(code.edition.code, code.articles))
+        elif choose_kind(self.settings.answer, engine.info) == "written":
+            windows = [reading.best_windows.get(article.number, article) for article in selected]
+            answered = self._write(question, windows)
         else:
-            from labourqa.engine.local import LocalEngine
+            answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
+        finished = time.perf_counter()
+        return Report(
+            question=asked,
+            resolved_question=question,
+            run=self.describe_run(code.edition),
+            titles={article.number: article.title for article in code.articles},
+            selection=selection,
+            out_of_scope=math.exp(relevance.out_of_scope),
+            unknown=unknown,
+            answer=answered.answer,
+            related=find_related(answered.answer.citations, code.articles, selection.selected),
+            tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
+            seconds=Seconds(
+                load=load_seconds,
+                tokenize=reading.tokenize_seconds,
+                filter=filtered - started - reading.tokenize_seconds,
+                answer_first_token=(answered.first_token_at or finished) - filtered,
+                answer=finished - filtered,
+                total=load_seconds + finished - started,
+            ),
+            peak_memory_bytes=peak_memory_bytes(),
+        )
 
-            weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
-            engine = LocalEngine(weights, precision=settings.precision)
+    def evaluate(
+        self, cases: Sequence[Case], *, edition: Edition | None = None, out: Path | None = None
+    ) -> list[Report]:
+        """The report of every case, in order; with `out`, an interrupted run resumes from that file."""
+        edition = edition or self.current_edition()
+        return evaluate_cases(
+            cases,
+            lambda question: self.ask(question, edition=edition),
+            run=self.describe_run(edition),
+            out=out,
+            show_more=count_up(self.progress, "questions asked", len(cases)),
+        )
 
-        from labourqa.models.encoder import SentenceEncoder
+    def describe_run(self, edition: Edition) -> Run:
+        """What answers from `edition` depend on besides the question."""
+        info, encoder = self.models.engine.info, self.models.encoder.name
+        return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-        trained = TrainedRelevance()
-        encoder = SentenceEncoder(encoder_weights, trained)
-    return Models(engine, encoder, trained, reason, time.perf_counter() - started)
+    def _count_tokens(self, edition: Edition, articles: Sequence[Article]) -> dict[str, int]:
+        engine, editions = self.models.engine, self.store.editions
+        counts = editions.token_counts(edition, engine.tokenizer_name)
+        if not counts:
+            computed = engine.count_tokens([article.format() for article in articles])
+            counts = {article.number: count for article, count in zip(articles, computed, strict=True)}
+            editions.save_token_counts(edition, engine.tokenizer_name, counts)
+        return counts
+
+    def _split_windows(self, articles: Sequence[Article], counts: Mapping[str, int]) -> tuple[Article, ...]:
+        engine = self.models.engine
+        limit = min(WINDOW_TOKENS, engine.context_tokens - PROMPT_TOKENS)
+        return tuple(
+            window
+            for article in articles
+            for window in (
+                [article]
+                if counts[article.number] <= limit
+                else split_windows(article, limit, engine.count_tokens)
+            )
+        )
+
+    def _embed(self, edition: Edition, articles: Sequence[Article]) -> NDArray[np.float32]:
+        encoder, editions = self.models.encoder, self.store.editions
+        embeddings = editions.embeddings(edition, encoder.name)
+        if embeddings is None:
+            show = show_share(self.progress, "preparing the code for search")
+            embeddings = self.models.relevance.embed(articles, partial(encoder.encode, show_share=show))
+            editions.save_embeddings(edition, encoder.name, embeddings)
+        return embeddings
+
+    def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:
+        if self.method.batching != "prefix-cache":
+            return None
+        return self.models.engine.open_prefix_cache(
+            windows,
+            scoring=self.models.engine.scoring_mode,
+            folder=self.settings.prefix_caches,
+            bits=self.settings.cache_bits,
+            show_share=show_share(self.progress, "reading the code once"),
+        )
+
+    def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
+        """The languages of question and code, where a small model, which reads only one, would meet another."""
+        if self.models.engine.scoring_mode != "query_likelihood":
+            return None
+        return detect_mismatch(question, "\n".join(article.title for article in articles))
+
+    def _articles_to_read(
+        self, articles: tuple[Article, ...], relevance: Relevance, candidates: Collection[str]
+    ) -> tuple[Article, ...]:
+        """All articles; for a shortlist the most relevant ones, and the `candidates` from the question before."""
+        if self.method.name != "shortlist":
+            return articles
+        ranked = sorted(
+            articles,
+            key=lambda article: (article.number not in candidates, -relevance.articles[article.number]),
+        )
+        return tuple(ranked[: max(self.settings.shortlist, len(candidates))])
+
+    def _read(self, question: str, code: PreparedCode, articles: tuple[Article, ...]) -> "_Reading":
+        """Let the model score `articles` for the question: each by its best window."""
+        engine, method = self.models.engine, self.method
+        scoring: ScoringMode = "generated" if method.scoring == "generated" else engine.scoring_mode
+        if not articles:
+            return _Reading(scoring, {}, {}, 0, 0.0)
+
+        numbers = {article.number for article in articles}
+        windows = [window for window in code.windows if window.number in numbers]
+        whole = len(windows) == len(articles)
+
+        def score(some: Sequence[Article], asked: str, what: str) -> ScoringResult:
+            return engine.score_articles(
+                some,
+                asked,
+                scoring=scoring,
+                batching=method.batching,
+                batch_tokens=self.settings.batch_tokens,
+                batch_articles=self.settings.batch_articles,
+                prefix_cache=code.prefix_cache,
+                show_read=count_up(self.progress, what if whole else f"parts of {what}", len(some)),
+            )
+
+        result = score(windows, question, "articles read")
+        scores: Mapping[str, float] = result.scores
+        if scoring == "yes_no" and not engine.info.server_url:  # a server's requests may cost money
+            model = f"{engine.info.name} {engine.info.revision} {engine.info.dtype} {prompts_sha256()}"
+            margins = self.store.editions.calibration_margins(code.edition, model)
+            if missing := [window for window in windows if window.number not in margins]:
+                computed = score(missing, CALIBRATION_QUESTION, "articles read without a question").scores
+                self.store.editions.save_calibration_margins(code.edition, model, computed)
+                margins |= computed
+            scores = {number: margin - margins[number] for number, margin in scores.items()}
+        best_windows: dict[str, Article] = {}
+        for window, score_of_window in zip(windows, result.articles, strict=True):
+            if score_of_window.score == result.scores[window.number]:
+                best_windows.setdefault(window.number, window)
+        return _Reading(scoring, scores, best_windows, result.tokens, result.tokenize_seconds)
+
+    def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
+        """Let the model write from the best windows of the selected articles, as many as its context holds."""
+        engine, max_tokens = self.models.engine, self.settings.answer_tokens
+        room = engine.context_tokens - max_tokens
+        shown = list(windows)
+        while len(shown) > 1 and engine.count_prompt_tokens(answer_prompt(question, shown)) > room:
+            shown.pop()
+        prompt = answer_prompt(question, shown)
+        pieces: list[str] = []
+        first_token_at = None
+        generated = 0
+        for piece, tokens in engine.generate(prompt, max_tokens=max_tokens):
+            first_token_at = first_token_at or time.perf_counter()
+            generated += tokens
+            pieces.append(piece)
+            self.progress.show_text(piece)
+        answer = read_answer("".join(pieces), shown, complete=generated < max_tokens)
+        return _Answered(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What the model's reading of the code gave."""
+
+    scoring: ScoringMode
+    scores: Mapping[str, float]  # by number, of the articles that the model read
+    best_windows: Mapping[str, Article]  # by number; usually the article itself
+    tokens: int
+    tokenize_seconds: float
+
+
+@dataclass(frozen=True)
+class _Answered:
+    answer: Answer
+    first_token_at: float | None = None  # perf_counter() time; None for an answer that was not generated
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
-    """What imports leave is no garbage: to look for some takes a seventh of a cold start, and longer on the way out."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-    gc.freeze()
-
-
-def ingest(store: Store, path: Path | None = None) -> Edition:
-    """Keep the code in the file at `path` (by default the embedded edition) as the current edition."""
-    document = read_document(path or DEFAULT_EDITION)
-    return store.save_code(parse_code(document.text), source=document.source, sha256=document.sha256)
-
-
-def open_edition(store: Store) -> Edition:
-    """The current edition; the embedded one is ingested the first time."""
-    return store.current_edition() if store.editions() else ingest(store)
-
-
-def prepare(
-    store: Store,
-    edition: Edition,
-    articles: Sequence[Article],
-    *,
-    settings: Settings,
-    models: Models,
-    progress: Progress,
-) -> NDArray[np.float32]:
-    """Count tokens, embed paragraphs and fill the article cache: once for each edition, model and encoder.
-
-    Returns the embeddings of the edition's paragraphs and points, (texts, dimensions), in order.
-    """
-    tokenizer, encoder = models.engine.tokenizer_name, models.encoder
-    if not store.token_counts(edition, tokenizer):
-        counts = models.engine.count_tokens([article.format() for article in articles])
-        numbers = [article.number for article in articles]
-        store.save_token_counts(edition, tokenizer, dict(zip(numbers, counts, strict=True)))
-    vectors = store.embeddings(edition, encoder.name)
-    if vectors is None:
-        vectors = models.trained.embed(
-            articles,
-            partial(
-                encoder.encode,
-                show_fraction=lambda fraction: progress.show_done("preparing the code for search", fraction),
-            ),
-        )
-        store.save_embeddings(edition, encoder.name, vectors)
-    if choose_method(settings.method, models.engine) == "article-cache":
-        models.engine.keep_articles(
-            articles,
-            evidence=models.engine.evidence,
-            folder=settings.article_cache,
-            bits=settings.cache_bits,
-            show_fraction=lambda fraction: progress.show_done("reading the code once", fraction),
-        )
-    return vectors
+def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
+    """An assistant with the database that the settings name. Raises StoreError."""
+    with Store(settings.database) as store:
+        yield Assistant(settings, store, progress=progress)
 
 
 def check_question(question: str) -> str:
-    """The question without space around it. Raises QuestionError."""
+    """The question without surrounding space. Raises QuestionError."""
     question = question.strip()
     if not any(character.isalnum() for character in question):
         raise QuestionError(
             'The question is empty; ask one in plain words, such as "How long is annual leave?"'
         )
-    if len(question) > QUESTION_CHARACTERS:
+    if len(question) > MAX_QUESTION_CHARACTERS:
         raise QuestionError(
-            f"The question has {len(question):,} characters; ask it in at most {QUESTION_CHARACTERS:,}."
+            f"The question has {len(question):,} characters; ask it in at most {MAX_QUESTION_CHARACTERS:,}."
         )
     return question
-
-
-def ask(
-    question: str,
-    *,
-    settings: Settings,
-    store: Store,
-    models: Models,
-    progress: Progress,
-    load_seconds: float = 0.0,
-    before: Turn | None = None,
-    edition: Edition | None = None,
-) -> Report:
-    """Read `edition`, by default the current one, for `question`, select articles, answer from them alone.
-
-    `before` is the turn of a conversation that the question may follow up.
-    """
-    asked = check_question(question)
-    question = check_question(resolve_follow_up(asked, before))
-    edition = edition or open_edition(store)
-    articles = store.articles(edition)
-    vectors = prepare(store, edition, articles, settings=settings, models=models, progress=progress)
-    started = time.perf_counter()
-    relevance = models.trained.judge(articles, vectors, models.encoder.encode([question])[0])
-    method = choose_method(settings.method, models.engine)
-    named, unknown = resolve_mentions(question, articles)
-    candidates = before.selected if before and question != asked else ()
-    foreign = None if named else _foreign_language(question, articles, models.engine)
-    read = () if foreign else _articles_to_read(articles, relevance, candidates, method, settings)
-    reading = _read(question, read, method, settings, store, edition, models.engine, progress)
-    selection = select_articles(
-        reading.scores,
-        relevance,
-        evidence=reading.evidence,
-        threshold=settings.threshold,
-        top=settings.top,
-        named=[reference.article for reference in named],
-    )
-    filtered = time.perf_counter()
-    by_number = {article.number: article for article in articles}
-    selected = [by_number[number] for number in selection.selected]
-    if foreign:
-        answering = _Answering(refuse_language(edition.code, *foreign))
-    elif not selected:
-        answering = _Answering(refuse_answer(edition.code, articles))
-    elif choose_kind(settings.answer, models.engine.info) == "written":
-        answering = _write(question, selected, settings, models.engine, progress)
-    else:
-        answering = _Answering(quote_answer(selected, selection.scores, relevance.paragraphs, named))
-    answered = time.perf_counter()
-
-    return Report(
-        question=asked,
-        understood=question,
-        run=describe_run(edition, models.engine.info, models.encoder.name, method, settings),
-        articles=articles,
-        selection=selection,
-        outside=math.exp(relevance.out_of_scope),
-        unknown=unknown,
-        answer=answering.answer,
-        related=related_places(answering.answer.citations, articles, selection.selected),
-        tokens=Tokens(reading.tokens, answering.prompt_tokens, answering.generated_tokens),
-        seconds=Seconds(
-            load=load_seconds,
-            tokenize=reading.tokenize_seconds,
-            filter=filtered - started - reading.tokenize_seconds,
-            answer_first_token=(answering.first_token_at or answered) - filtered,
-            answer=answered - filtered,
-            total=load_seconds + answered - started,
-        ),
-        peak_memory_bytes=peak_memory_bytes(),
-    )
 
 
 def resolve_mentions(
     question: str, articles: Sequence[Article]
 ) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
-    """The places of the code that the question names, and those it names that the code does not have.
+    """The references in a question that the code resolves, and those that it does not.
 
-    Of Art. 144(99) the article is there and the paragraph is not.
+    Where the article exists but the paragraph does not, as in Art. 144(99), the article is among the first and the
+    whole reference among the second.
     """
     named: list[Reference] = []
     unknown: list[Reference] = []
@@ -280,112 +387,14 @@ def resolve_mentions(
     return tuple(named), tuple(unknown)
 
 
-def choose_method(wanted: str, engine: Engine) -> str:
-    """The article cache wherever it can be kept; a model too large for that on a CPU reads a shortlist."""
-    if wanted != "auto":
-        return wanted
-    if engine.can_keep:
-        return "article-cache"
-    return "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+def choose_method(name: str, engine: Engine) -> Method:
+    """The method of that name; "auto" is the prefix cache where the engine supports it.
 
-
-def _foreign_language(question: str, articles: Sequence[Article], engine: Engine) -> tuple[str, str] | None:
-    """The languages of question and code, if a small model, which reads one, is to read another."""
-    if engine.evidence != "likelihood":
-        return None
-    return foreign_language(question, "\n".join(article.title for article in articles))
-
-
-@dataclass(frozen=True)
-class _Reading:
-    evidence: Evidence
-    scores: Mapping[str, float]  # by number, of the articles that the model read
-    tokens: int
-    tokenize_seconds: float
-
-
-@dataclass(frozen=True)
-class _Answering:
-    answer: Answer
-    first_token_at: float | None = None  # perf_counter() time; None when the answer came at once
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
-
-
-def _articles_to_read(
-    articles: tuple[Article, ...],
-    relevance: Relevance,
-    candidates: Collection[str],
-    method: str,
-    settings: Settings,
-) -> tuple[Article, ...]:
-    """All of them, but for a shortlist: the most relevant ones, and the `candidates` from the question before."""
-    if method != "shortlist":
-        return articles
-    nearest = sorted(
-        articles, key=lambda article: (article.number not in candidates, -relevance.articles[article.number])
-    )
-    return tuple(nearest[: max(settings.shortlist, len(candidates))])
-
-
-def _read(
-    question: str,
-    articles: tuple[Article, ...],
-    method: str,
-    settings: Settings,
-    store: Store,
-    edition: Edition,
-    engine: Engine,
-    progress: Progress,
-) -> _Reading:
-    """Let the model read `articles` by `method`."""
-    reading, in_words = READINGS[method]
-    evidence: Evidence = "word" if in_words else engine.evidence
-    if not articles:
-        return _Reading(evidence, {}, 0, 0.0)
-
-    def judge(some: Sequence[Article], asked: str, what: str) -> Judgement:
-        progress.show_done(what, 0, len(some))
-        return engine.judge(
-            some,
-            asked,
-            evidence=evidence,
-            reading=reading,
-            batch_tokens=settings.batch_tokens,
-            batch_articles=settings.batch_articles,
-            show_read=count_read(progress.show_done, what, len(some)),
-        )
-
-    judgement = judge(articles, question, "articles read")
-    scores = judgement.scores
-    if evidence == "yes-no" and not is_server(engine.info.device):  # a server's requests may cost money
-        # How much the model is for each article when nothing is asked (Zhao et al., arXiv 2102.09690): read once.
-        model = f"{engine.info.name} {engine.info.revision} {engine.info.dtype} {prompts_sha256()}"
-        margins = store.null_margins(edition, model)
-        if missing := [article for article in articles if article.number not in margins]:
-            margins |= (new := judge(missing, NULL_QUESTION, "articles read without a question").scores)
-            store.save_null_margins(edition, model, new)
-        scores = {number: margin - margins[number] for number, margin in scores.items()}
-    tokens = sum(decision.tokens for decision in judgement.decisions)
-    return _Reading(evidence, scores, tokens, judgement.tokenize_seconds)
-
-
-def _write(
-    question: str, selected: list[Article], settings: Settings, engine: Engine, progress: Progress
-) -> _Answering:
-    """Let the model write from as many of the selected articles, best first, as its context holds."""
-    room = engine.info.context_tokens - settings.answer_tokens
-    shown = selected
-    while len(shown) > 1 and engine.count_prompt_tokens(answer_prompt(question, shown)) > room:
-        shown = shown[:-1]
-    prompt = answer_prompt(question, shown)
-    pieces: list[str] = []
-    first_token_at = None
-    generated = 0
-    for piece, tokens in engine.generate(prompt, max_tokens=settings.answer_tokens):
-        first_token_at = first_token_at or time.perf_counter()
-        generated += tokens
-        pieces.append(piece)
-        progress.show_text(piece)
-    answer = read_answer("".join(pieces), shown, complete=generated < settings.answer_tokens)
-    return _Answering(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)
+    Otherwise, on a CPU, "auto" is a shortlist, because the model is too large to read everything there.
+    """
+    if name == "auto":
+        if engine.supports_prefix_cache:
+            name = "article-cache"
+        else:
+            name = "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+    return METHODS[name]

@@ -15,17 +15,17 @@ from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article, Paragraph, Point
 from labourqa.models.relevance import ParagraphRelevance
 
-# Quoted are the paragraphs within this much of the best one, in log-probability: about 120 words for a narrow question
-# and more for a broad one (docs/quality.md) ...
+# Paragraphs within this much of the best one, in log-probability, are quoted: about 120 words for a narrow question and
+# more for a broad one (docs/quality.md). At least one paragraph is quoted, and at most MAX_WORDS words, or for a broad
+# question MAX_WORDS_PER_ARTICLE for each article that is about equally good.
 PARAGRAPH_MARGIN = 4.0
-QUOTED_WORDS = 250  # ... but at least one paragraph, and no more than so many words ...
-ARTICLE_WORDS = 100  # ... or, for a broad question, so many for each article among which it wavers
-# Of a paragraph with more words, points are quoted where one answers so much better than the paragraph as a whole: that
-# one, and those within as much of it.
+MAX_WORDS = 250
+MAX_WORDS_PER_ARTICLE = 100
+# Of a paragraph with more than LONG_WORDS, only points are quoted if the best one answers better than the whole
+# paragraph by POINT_MARGIN: that one, and those within the same margin of it.
 LONG_WORDS = 60
 POINT_MARGIN = 4.0
-ARTICLE_WEIGHT = 0.5  # of an article's score beside the log-probability of the paragraph within it
-WRITTEN_PARAMETERS = 1_000_000_000  # the prose of smaller models contradicts its own sources
+ARTICLE_WEIGHT = 0.5  # of an article's score, beside the log-probability of the paragraph within it
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,19 @@ class Answer:
     kind: Literal["quoted", "written", "refused"]
     text: str
     citations: tuple[Citation, ...] = ()
-    statements: tuple[Statement, ...] = ()  # piece by piece: the passages, or the written sentences, checked
-    complete: bool = True  # False: the model was stopped at the limit of its answer
+    statements: tuple[Statement, ...] = ()  # the quoted passages, or the written sentences with their doubts
+    complete: bool = True  # False: the model was stopped at the token limit
 
 
 def choose_kind(wanted: str, model: ModelInfo) -> Literal["quoted", "written"]:
-    """`wanted` is quoted, written or auto."""
+    """`wanted` is "quoted", "written" or "auto", which means written unless the model is too small to write."""
     if wanted == "auto":
-        small = model.parameters is not None and model.parameters < WRITTEN_PARAMETERS
-        return "quoted" if small else "written"
+        return "quoted" if model.is_small else "written"
     return "written" if wanted == "written" else "quoted"
 
 
 def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:
-    """One sentence that says what the code covers, by the titles of its parts."""
+    """A refusal that says what the code covers, by the titles of its parts."""
     titles = [
         re.sub(r"^PART \S+ ", "", article.part, flags=re.IGNORECASE).strip().lower() for article in articles
     ]
@@ -55,12 +54,12 @@ def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:
     return Answer("refused", f"Nothing in the {code} answers this question{what}.")
 
 
-def refuse_language(code: str, asked: str, spoken: str) -> Answer:
-    """For a question in a language (by name) that the models cannot read."""
+def refuse_language(code: str, question_language: str, code_language: str) -> Answer:
+    """A refusal for a question in a language that the models cannot read; languages by name."""
     return Answer(
         "refused",
-        f"The {code} is kept here in {spoken}, and the question seems to be in {asked}: ask it in {spoken}, or choose "
-        "a multilingual model with --model.",
+        f"The {code} is in {code_language} here, and the question seems to be in {question_language}: "
+        f"ask it in {code_language}, or choose a multilingual model with --model.",
     )
 
 
@@ -70,33 +69,35 @@ def quote_answer(
     paragraphs: Mapping[str, Sequence[ParagraphRelevance]],
     named: Sequence[Reference] = (),
 ) -> Answer:
-    """Behind a line that says where it stands, the paragraphs of `articles` that answer, verbatim, best first.
+    """Quote the paragraphs of `articles` that answer the question, verbatim, best first, after a line that names them.
 
-    Of a long paragraph with points, its lead and the points that answer. Those `named` in the question stand first.
-    `scores` of the articles, in natural logarithms, and of their `paragraphs` are by the article's number.
+    Of a long paragraph with points, its lead and the points that answer are quoted. Paragraphs `named` in the question
+    come first. `scores` (natural logarithms) and `paragraphs` are by the article's number.
     """
-    first = {(reference.article, reference.paragraph) for reference in named if reference.paragraph}
+    named_paragraphs = {
+        (reference.article, reference.paragraph) for reference in named if reference.paragraph
+    }
     candidates: list[tuple[float, bool, Article, Paragraph, ParagraphRelevance]] = []
     for article in articles:
-        own = paragraphs[article.number]
-        total = np.logaddexp.reduce([score.best for score in own])
-        for paragraph, score in zip(article.paragraphs, own, strict=True):
-            place = ARTICLE_WEIGHT * scores[article.number] + score.best - total
-            is_named = (article.number, paragraph.number) in first
-            candidates.append((place, is_named, article, paragraph, score))
+        relevances = paragraphs[article.number]
+        total = np.logaddexp.reduce([relevance.best for relevance in relevances])
+        for paragraph, relevance in zip(article.paragraphs, relevances, strict=True):
+            score = ARTICLE_WEIGHT * scores[article.number] + relevance.best - total
+            is_named = (article.number, paragraph.number) in named_paragraphs
+            candidates.append((score, is_named, article, paragraph, relevance))
     best = max((candidate[0] for candidate in candidates), default=0.0)
     passages: list[str] = []
     statements: list[Statement] = []
     citations: list[Citation] = []
     quoted_articles: list[Article] = []
     breadth = _breadth([scores[article.number] for article in articles])
-    words, most = 0, max(QUOTED_WORDS, ARTICLE_WORDS * breadth)
-    for place, is_named, article, paragraph, score in sorted(
+    words, limit = 0, max(MAX_WORDS, MAX_WORDS_PER_ARTICLE * breadth)
+    for score, is_named, article, paragraph, relevance in sorted(
         candidates, key=lambda one: (not one[1], -one[0])
     ):
-        quoted = _quote(article, paragraph, score)
+        quoted = _quote(article, paragraph, relevance)
         more = sum(len(citation.quote.split()) for citation in quoted)
-        if passages and (words + more > most or (place < best - PARAGRAPH_MARGIN and not is_named)):
+        if passages and (words + more > limit or (score < best - PARAGRAPH_MARGIN and not is_named)):
             continue
         words += more
         lines = [
@@ -113,14 +114,14 @@ def quote_answer(
 
 
 def _breadth(scores: Sequence[float]) -> float:
-    """Among how many equally good articles one would waver as much: the perplexity, 1 for a narrow question."""
+    """The perplexity of the articles' scores: the number of equally good articles that would be as uncertain."""
     logs = ARTICLE_WEIGHT * np.array(scores)
     logs -= np.logaddexp.reduce(logs)
     return float(np.exp(-(np.exp(logs) * logs).sum()))
 
 
 def _lead(articles: Sequence[Article]) -> Statement:
-    """One line in plain words: which rules answer."""
+    """One line that names the articles quoted."""
     names = [f"{article.title} (Art. {show_number(article.number)})" for article in articles]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return Statement(
@@ -128,14 +129,14 @@ def _lead(articles: Sequence[Article]) -> Statement:
     )
 
 
-def _quote(article: Article, paragraph: Paragraph, score: ParagraphRelevance) -> list[Citation]:
-    """The paragraph, or of a long one those of its points that answer so much better than it does as a whole."""
+def _quote(article: Article, paragraph: Paragraph, relevance: ParagraphRelevance) -> list[Citation]:
+    """The paragraph; of a long one only the points that answer better than the whole."""
     points: list[Point] = []
-    if len(paragraph.text.split()) > LONG_WORDS and score.best > score.whole + POINT_MARGIN:
+    if len(paragraph.text.split()) > LONG_WORDS and relevance.best > relevance.whole + POINT_MARGIN:
         points = [
             point
-            for point, value in zip(paragraph.points, score.points, strict=True)
-            if value >= score.best - POINT_MARGIN
+            for point, value in zip(paragraph.points, relevance.points, strict=True)
+            if value >= relevance.best - POINT_MARGIN
         ]
     if not points or len(points) == len(paragraph.points):
         return [Citation(Reference(article.number, paragraph.number), paragraph.text, supported=True)]
@@ -151,7 +152,7 @@ def answer_prompt(question: str, articles: Sequence[Article]) -> str:
 
 
 def read_answer(text: str, articles: Sequence[Article], *, complete: bool) -> Answer:
-    """A written answer with its citations and sentences checked against the `articles` that the model was shown."""
+    """A written answer; its citations and sentences are checked against the `articles` that the model was shown."""
     return Answer(
         "written", text.strip(), find_citations(text, articles), check_statements(text, articles), complete
     )

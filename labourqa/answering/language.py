@@ -1,10 +1,12 @@
-"""Which language a text is in: a question that the models cannot read is said to be so, not answered at random."""
+"""Language detection: a question in a language that the models cannot read is refused, not answered at random."""
 
 from functools import cache
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[import-untyped]
 
-SURE = 0.9  # an English question of few words reached 0.80 as French; a sentence in another language 0.97 and more
+# A short English question was taken for French with a probability of 0.80; sentences in other languages reached 0.97
+# and more.
+MIN_PROBABILITY = 0.9
 NAMES = {
     "ar": "Arabic", "be": "Belarusian", "bg": "Bulgarian", "cs": "Czech", "da": "Danish", "de": "German",
     "el": "Greek", "en": "English", "es": "Spanish", "et": "Estonian", "fi": "Finnish", "fr": "French", "hi": "Hindi",
@@ -16,21 +18,23 @@ NAMES = {
 
 
 def detect_language(text: str) -> tuple[str, float]:
-    """ISO 639-1 code of the likeliest language of NAMES, and its probability by py3langid's model."""
-    code, probability = identifier().classify(text)
+    """ISO 639-1 code of the most probable language of NAMES, and its probability by py3langid's model."""
+    code, probability = load_identifier().classify(text)
     return str(code), float(probability)
 
 
-def foreign_language(question: str, law: str) -> tuple[str, str] | None:
-    """The question's language and that of `law`, a piece of the code, by name, if they surely differ."""
-    asked, probability = detect_language(question)
-    spoken, _ = detect_language(law)
-    return None if probability < SURE or asked == spoken else (NAMES[asked], NAMES[spoken])
+def detect_mismatch(question: str, law: str) -> tuple[str, str] | None:
+    """The names of the question's language and of the language of `law`, part of the code, if they surely differ."""
+    question_language, probability = detect_language(question)
+    law_language, _ = detect_language(law)
+    if probability < MIN_PROBABILITY or question_language == law_language:
+        return None
+    return NAMES[question_language], NAMES[law_language]
 
 
 @cache
-def identifier() -> LanguageIdentifier:
-    """py3langid's model, decompressed the first time (0.5 s)."""
-    loaded = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    loaded.set_languages(list(NAMES))
-    return loaded
+def load_identifier() -> LanguageIdentifier:
+    """py3langid's model; decompressing it takes 0.5 s the first time."""
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(list(NAMES))
+    return identifier

@@ -1,26 +1,22 @@
-"""One question's report: what was asked, read, selected and answered, with what and how fast; its JSON is a contract.
+"""The report of one question: what was asked, read, selected and answered, with which models, and how fast.
 
-docs/report.md describes every field; outside tools rely on it.
+Its JSON is a contract with outside tools; docs/report.md describes every field.
 """
 
-import hashlib
-import re
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from labourqa import __version__
 from labourqa.answering.answer import Answer
+from labourqa.answering.conversation import Turn
 from labourqa.answering.selection import Selection
-from labourqa.config import PROMPTS, Settings
+from labourqa.answering.verification import Statement
+from labourqa.config import Settings, prompts_sha256
 from labourqa.engine.base import ModelInfo
 from labourqa.law.citations import Citation
-from labourqa.law.references import Reference
-from labourqa.law.structure import Article
-from labourqa.store.database import Edition
+from labourqa.law.edition import Edition
+from labourqa.law.references import Reference, parse_reference
 
 
 @dataclass(frozen=True)
@@ -28,24 +24,24 @@ class Tokens:
     """Tokens by stage, padding not counted."""
 
     filter: int  # of all article and question prompts that the model read
-    answer_prompt: int  # t: 0 unless the answer was written by the model
+    answer_prompt: int  # t: 0 unless the model wrote the answer
     answer_generated: int  # g
 
     @property
     def with_cache(self) -> int:
-        """Tokens that went through the model for the answer: each one once, the last not at all."""
+        """Tokens that went through the model for the answer: each one once, except the last."""
         return self.answer_prompt + max(self.answer_generated - 1, 0)
 
     @property
     def without_cache(self) -> int:
-        """What it would be without a KV cache: the whole text again for every token, (t + (g - 1) / 2) * g."""
+        """The same without a KV cache, where every new token reads the whole text again: (t + (g - 1) / 2) * g."""
         t, g = self.answer_prompt, self.answer_generated
         return t * g + g * (g - 1) // 2
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """Wall time by stage. `total` is their sum, but for `answer_first_token`, which is part of `answer`."""
+    """Wall time by stage. `total` is the sum of the others without `answer_first_token`, which is part of `answer`."""
 
     load: float  # models; 0 when they were loaded already
     tokenize: float
@@ -56,56 +52,135 @@ class Seconds:
 
 
 @dataclass(frozen=True)
+class RunSettings:
+    """The settings that an answer depends on; None means: decided by the program."""
+
+    answer: str
+    threshold: float | None
+    top: int | None
+    shortlist: int
+    batch_tokens: int
+    batch_articles: int
+    cache_bits: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that an answer depends on besides the question: equal runs give equal answers."""
+
+    edition: Edition
+    model: ModelInfo
+    encoder: str
+    method: str
+    settings: RunSettings
+    version: str
+    prompts_sha256: str
+
+    def to_json(self) -> dict[str, Any]:
+        model = self.model
+        kind, _, sha256 = model.revision.partition(":")
+        return {
+            "edition": asdict(self.edition),
+            "model": {
+                "name": model.name,
+                **({"sha256": sha256} if kind == "sha256" else {"revision": model.revision}),
+                "dtype": model.dtype,
+                "device": model.server_url or model.device,
+                "parameters": model.parameters,
+            },
+            "encoder": self.encoder,
+            "method": self.method,
+            "settings": asdict(self.settings),
+            "version": self.version,
+            "prompts_sha256": self.prompts_sha256,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Run":
+        model = document["model"]
+        server_url = model["device"] if model["device"].startswith(("http://", "https://")) else ""
+        return cls(
+            edition=Edition(**document["edition"]),
+            model=ModelInfo(
+                name=model["name"],
+                revision=f"sha256:{model['sha256']}" if "sha256" in model else model["revision"],
+                dtype=model["dtype"],
+                device="server" if server_url else model["device"],
+                parameters=model["parameters"],
+                server_url=server_url,
+            ),
+            encoder=document["encoder"],
+            method=document["method"],
+            settings=RunSettings(**document["settings"]),
+            version=document["version"],
+            prompts_sha256=document["prompts_sha256"],
+        )
+
+
+@dataclass(frozen=True)
 class Report:
     question: str  # as asked
-    understood: str  # with the question before it, if it follows one up
-    run: Mapping[str, Any]  # as of describe_run
-    articles: Sequence[Article]
+    resolved_question: str  # as answered: a follow-up is appended to the question before it
+    run: Run
+    titles: Mapping[str, str]  # of every article of the code by number, in the code's order
     selection: Selection
-    outside: float  # probability that the question is about nothing in the code
-    unknown: Sequence[Reference]  # places that the question names and the code does not have
+    out_of_scope: float  # probability that the code does not cover the question
+    unknown: tuple[Reference, ...]  # named in the question, but not in the code
     answer: Answer
-    related: Sequence[Citation]  # one step away: what the cited words refer to in articles not selected
+    related: tuple[Citation, ...]  # passages that the cited text refers to, in articles that are not selected
     tokens: Tokens
     seconds: Seconds
     peak_memory_bytes: int
 
+    @property
+    def turn(self) -> Turn:
+        """What a follow-up question needs to know of this one."""
+        return Turn(self.resolved_question, self.selection.selected)
+
+    @property
+    def ranked_numbers(self) -> list[str]:
+        """Numbers of all articles, best score first."""
+        scores = self.selection.scores
+        return sorted(scores, key=lambda number: -scores[number])
+
     def to_json(self) -> dict[str, Any]:
-        """The document of `ask --json`, of each line of `eval --out` and of the log."""
+        """The document of `ask --json`, of each line of `eval --out`, and of the log."""
+        selection, answer = self.selection, self.answer
         return {
             "question": self.question,
-            "understood": self.understood,
-            **self.run,
-            "threshold": self.selection.threshold,
-            "top": self.selection.top,
+            "understood": self.resolved_question,
+            **self.run.to_json(),
+            "threshold": selection.threshold,
+            "top": selection.top,
             "articles": [
                 {
-                    "number": article.number,
-                    "title": article.title,
-                    "score": self.selection.scores[article.number],
-                    "selected": article.number in self.selection.selected,
+                    "number": number,
+                    "title": title,
+                    "score": selection.scores[number],
+                    "selected": number in selection.selected,
                 }
-                for article in self.articles
+                for number, title in self.titles.items()
             ],
-            "read": self.selection.read,
-            "selected": list(self.selection.selected),
-            "outside": round(self.outside, 4),
+            "read": selection.read,
+            "selected": list(selection.selected),
+            "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
             "answer": {
-                "kind": self.answer.kind,
-                "text": self.answer.text,
-                "complete": self.answer.complete,
-                "citations": [_describe_citation(citation) for citation in self.answer.citations],
+                "kind": answer.kind,
+                "text": answer.text,
+                "complete": answer.complete,
+                "citations": [_citation_to_json(citation) for citation in answer.citations],
                 "statements": [
                     {
                         "text": statement.text,
                         "references": [asdict(reference) for reference in statement.references],
                         "doubts": list(statement.doubts),
                     }
-                    for statement in self.answer.statements
+                    for statement in answer.statements
                 ],
             },
-            "related": [_describe_citation(citation) for citation in self.related],
+            "related": [_citation_to_json(citation) for citation in self.related],
             "tokens": {
                 **asdict(self.tokens),
                 "with_cache": self.tokens.with_cache,
@@ -115,74 +190,81 @@ class Report:
             "peak_memory_bytes": self.peak_memory_bytes,
         }
 
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Report":
+        """A report as of `to_json`. Raises KeyError, TypeError, ValueError or LabourQAError for any other document."""
+        articles, answer, tokens = document["articles"], document["answer"], document["tokens"]
+        return cls(
+            question=document["question"],
+            resolved_question=document["understood"],
+            run=Run.from_json(document),
+            titles={article["number"]: article["title"] for article in articles},
+            selection=Selection(
+                scores={article["number"]: article["score"] for article in articles},
+                selected=tuple(document["selected"]),
+                read=document["read"],
+                threshold=document["threshold"],
+                top=document["top"],
+            ),
+            out_of_scope=document["outside"],
+            unknown=tuple(parse_reference(text) for text in document["unknown"]),
+            answer=Answer(
+                kind=answer["kind"],
+                text=answer["text"],
+                citations=tuple(_citation_from_json(citation) for citation in answer["citations"]),
+                statements=tuple(
+                    Statement(
+                        statement["text"],
+                        tuple(Reference(**reference) for reference in statement["references"]),
+                        tuple(statement["doubts"]),
+                    )
+                    for statement in answer["statements"]
+                ),
+                complete=answer["complete"],
+            ),
+            related=tuple(_citation_from_json(citation) for citation in document["related"]),
+            tokens=Tokens(tokens["filter"], tokens["answer_prompt"], tokens["answer_generated"]),
+            seconds=Seconds(**document["seconds"]),
+            peak_memory_bytes=document["peak_memory_bytes"],
+        )
 
-def describe_run(
-    edition: Edition, model: ModelInfo, encoder: str, method: str, settings: Settings
-) -> dict[str, Any]:
-    """What an answer depends on besides the question: equal runs give equal answers."""
-    kind, _, sha256 = model.revision.partition(":")
-    return {
-        "edition": {
-            "code": edition.code,
-            "date": edition.date,
-            "source": edition.source,
-            "sha256": edition.sha256,
-        },
-        "model": {
-            "name": model.name,
-            **({"sha256": sha256} if kind == "sha256" else {"revision": model.revision}),
-            "dtype": model.dtype,
-            "device": model.device,
-            "parameters": model.parameters,
-        },
-        "encoder": encoder,
-        "method": method,
-        "settings": {
-            "answer": settings.answer,
-            "threshold": settings.threshold,
-            "top": settings.top,
-            "shortlist": settings.shortlist,
-            "batch_tokens": settings.batch_tokens,
-            "batch_articles": settings.batch_articles,
-            "cache_bits": settings.cache_bits,
-            "answer_tokens": settings.answer_tokens,
-        },
-        "version": __version__,
-        "prompts_sha256": prompts_sha256(),
-    }
+
+@dataclass(frozen=True)
+class LoggedAnswer:
+    """An answer of a conversation, and what the reader said about it."""
+
+    report: Report
+    asked_at: str  # ISO time, UTC
+    id: int | None = None  # in the database; None if it is not logged
+    helpful: bool | None = None
+    reason: str = ""
 
 
-def _describe_citation(citation: Citation) -> dict[str, Any]:
+def describe_run(edition: Edition, model: ModelInfo, encoder: str, method: str, settings: Settings) -> Run:
+    return Run(
+        edition=edition,
+        model=model,
+        encoder=encoder,
+        method=method,
+        settings=RunSettings(
+            answer=settings.answer,
+            threshold=settings.threshold,
+            top=settings.top,
+            shortlist=settings.shortlist,
+            batch_tokens=settings.batch_tokens,
+            batch_articles=settings.batch_articles,
+            cache_bits=settings.cache_bits,
+            answer_tokens=settings.answer_tokens,
+        ),
+        version=__version__,
+        prompts_sha256=prompts_sha256(),
+    )
+
+
+def _citation_to_json(citation: Citation) -> dict[str, Any]:
     return {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
 
 
-def ranked_numbers(report: Mapping[str, Any]) -> list[str]:
-    """Numbers of all articles of a report's JSON, best score first."""
-    return [
-        article["number"] for article in sorted(report["articles"], key=lambda article: -article["score"])
-    ]
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process has had resident so far."""
-    if sys.platform == "win32":
-        import psutil
-
-        return int(psutil.Process().memory_info().peak_wset)
-    status = Path("/proc/self/status")
-    # Linux, where getrusage may tell what a parent process had before it started this one.
-    if status.exists() and (peak_kib := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
-        return int(peak_kib[1]) * 1024
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # others count in KiB
-
-
-@cache
-def prompts_sha256() -> str:
-    """One fingerprint of all prompt files: the same prompts, the same answer."""
-    digest = hashlib.sha256()
-    for path in sorted(PROMPTS.glob("*.txt")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def _citation_from_json(document: Mapping[str, Any]) -> Citation:
+    reference = Reference(document["article"], document["paragraph"], document["point"])
+    return Citation(reference, document["quote"], document["supported"])

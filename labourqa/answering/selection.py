@@ -1,16 +1,17 @@
-"""Scores -> the articles that the answer may rest on."""
+"""From scores to the articles that the answer may rest on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from labourqa.engine.base import Evidence
+from labourqa.methods import ScoringMode
 from labourqa.models.relevance import Relevance
 
-# Nobody's question, if the trained classes give "outside the code" this log-probability (docs/quality.md).
+# A question is out of scope when its out-of-scope log-probability exceeds this (docs/quality.md).
 OUT_OF_SCOPE_LOG_PROBABILITY = -0.7
-# Question likelihood of an untrained small model: what one nat a token counts beside the trained log-probability.
+# The weight of a query likelihood, in nats a token, beside the trained log-probability of an article.
 LIKELIHOOD_WEIGHT = 5.0
-# Selected are the articles within this much of the best one, few for a narrow question and more for a broad one.
+# With query likelihood, articles within this much of the best are selected: few for a narrow question, more for a
+# broad one.
 LIKELIHOOD_MARGIN = 10.0
 LIKELIHOOD_TOP = 12
 
@@ -18,39 +19,44 @@ LIKELIHOOD_TOP = 12
 @dataclass(frozen=True)
 class Selection:
     scores: Mapping[str, float]  # of every article by number, in the code's order
-    selected: tuple[str, ...]  # numbers, best first, behind those that the question names
+    selected: tuple[str, ...]  # numbers: first those that the question names, then the others, best first
     read: int  # articles that the model read
     threshold: float
-    top: int | None  # at most so many were selected beside those that the question names
+    top: int | None  # the most that may be selected besides those that the question names
 
 
 def select_articles(
     read_scores: Mapping[str, float],
     relevance: Relevance,
     *,
-    evidence: Evidence,
+    scoring: ScoringMode,
     threshold: float | None = None,
     top: int | None = None,
     named: Sequence[str] = (),
 ) -> Selection:
-    """Select those `named` in the question, and among the articles that the model read; `top` counts these alone.
+    """Select the articles `named` in the question and the best of those that the model read.
 
-    Articles that it did not read rank behind them, by relevance.
+    `read_scores` are the model's, by article number. Articles that it did not read are ranked after the others, by
+    relevance. `top` limits the selection, without counting the named articles.
 
-    Without a `threshold`: none for a question outside the code, else a margin of at least 0 (yes-no), a word that
-    is not "no" (word), or near the best one (likelihood, to which the trained relevance is added).
+    The default threshold is a margin of 0 (yes_no), a reply other than "no" (generated), or the best score less
+    LIKELIHOOD_MARGIN (query_likelihood, to which the trained relevance is added). When the question is out of scope,
+    only named articles are selected.
     """
-    if evidence == "likelihood":
+    if scoring == "query_likelihood":
         read_scores = {n: LIKELIHOOD_WEIGHT * read_scores[n] + relevance.articles[n] for n in read_scores}
     best = max(read_scores.values(), default=0.0)
-    behind = min(read_scores.values(), default=0.0) - max(relevance.articles.values(), default=0.0) - 1
-    scores = {number: read_scores.get(number, behind + value) for number, value in relevance.articles.items()}
+    unread_offset = min(read_scores.values(), default=0.0) - max(relevance.articles.values(), default=0.0) - 1
+    scores = {
+        number: read_scores.get(number, unread_offset + log_probability)
+        for number, log_probability in relevance.articles.items()
+    }
     candidates = read_scores
     if threshold is None:
-        threshold = {"yes-no": 0.0, "word": 0.5, "likelihood": best - LIKELIHOOD_MARGIN}[evidence]
+        threshold = {"yes_no": 0.0, "generated": 0.5, "query_likelihood": best - LIKELIHOOD_MARGIN}[scoring]
         if relevance.out_of_scope > OUT_OF_SCOPE_LOG_PROBABILITY:
             candidates = {}
-    if top is None and evidence == "likelihood":
+    if top is None and scoring == "query_likelihood":
         top = LIKELIHOOD_TOP
     selected = select_above(threshold, candidates, top)
     return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold, top)

@@ -1,0 +1,1 @@
+"""Files on disk to text: PDF, Word and plain text."""

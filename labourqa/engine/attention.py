@@ -1,7 +1,7 @@
-"""Attention of packed articles, and of a question to the kept prefix of every article.
+"""Attention of packed articles to themselves, and of a question to the cached prefix of every article.
 
-A pass is one row of tokens, (1, tokens), without padding and without a mask. Which tokens see which is said by
-the object that travels to this module's function as `attend`, through transformers' attention interface.
+A forward pass is one row of tokens, (1, tokens), without padding and without a mask. An `AttentionFunction` decides
+which tokens attend to which; it reaches transformers' own layers through their attention interface.
 """
 
 import inspect
@@ -29,7 +29,7 @@ except ImportError:  # torch without the kernel
     HAS_VARLEN = False
 
 
-class Attend(Protocol):
+class AttentionFunction(Protocol):
     def __call__(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> torch.Tensor:
@@ -37,22 +37,22 @@ class Attend(Protocol):
         ...
 
 
-class Prefixes(Protocol):
-    """The kept keys and values of articles, one after the other on a token axis."""
+class PrefixLayers(Protocol):
+    """The cached keys and values of articles, one after the other on a token axis."""
 
-    def layer(self, layer: int) -> tuple["Span", "Span"]:
-        """Keys and values of a layer."""
+    def layer(self, layer: int) -> tuple["ReadTokens", "ReadTokens"]:
+        """Functions that read a layer's keys and values."""
         ...
 
 
-# Takes a layer's number, keys and values, (kv_heads, tokens, dim); the next layer overwrites them.
-Keep = Callable[[int, torch.Tensor, torch.Tensor], None]
-# From a slice of the token axis to (kv_heads, tokens, dim) in the model's dtype, on its device.
-Span = Callable[[slice], torch.Tensor]
+# Takes a layer's number, keys and values, (kv_heads, tokens, dim), and copies them: the next layer overwrites them.
+StoreLayer = Callable[[int, torch.Tensor, torch.Tensor], None]
+# Takes a slice of the token axis; returns (kv_heads, tokens, dim) in the model's dtype, on its device.
+ReadTokens = Callable[[slice], torch.Tensor]
 
 
 def supports(config: Any) -> bool:
-    """Whether a model of this configuration attends to every token before, and so can be read in packed passes."""
+    """Whether every layer of a model attends to all earlier tokens, which packed passes and prefix caches rely on."""
     kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = getattr(config, "sliding_window", None) and getattr(config, "use_sliding_window", True)
     capped = getattr(config, "attn_logit_softcapping", None)
@@ -61,42 +61,42 @@ def supports(config: Any) -> bool:
     )
 
 
-class PackedArticles:
-    """Each of the articles, `lengths` tokens one after the other, sees itself alone."""
+class PackedAttention:
+    """Causal attention of articles that stand one after the other, `lengths` tokens each, each to itself alone."""
 
-    def __init__(self, lengths: Sequence[int], keep: Keep | None = None) -> None:
+    def __init__(self, lengths: Sequence[int], store_layer: StoreLayer | None = None) -> None:
         self._lengths = lengths
-        self._keep = keep
+        self._store_layer = store_layer
 
     def __call__(
         self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> torch.Tensor:
-        if self._keep:
-            self._keep(layer, key, value)
+        if self._store_layer:
+            self._store_layer(layer, key, value)
         if _has_kernel(query):
             return _varlen(query, key, value, self._lengths, self._lengths, scaling, causal=True)[0]
         output = torch.empty_like(query)
         start = 0
         for length in self._lengths:
-            own = slice(start, start + length)
-            output[:, own] = scaled_dot_product_attention(
-                query[None, :, own], key[None, :, own], value[None, :, own],
+            article = slice(start, start + length)
+            output[:, article] = scaled_dot_product_attention(
+                query[None, :, article], key[None, :, article], value[None, :, article],
                 is_causal=True, scale=scaling, enable_gqa=True,
             )[0]  # fmt: skip
             start += length
         return output.transpose(0, 1)
 
 
-class CachedPrefixes:
-    """The same suffix after each of several articles, whose prefixes are kept.
+class PrefixAttention:
+    """Attention of the same suffix after each of several articles whose prefixes are cached.
 
-    A suffix token sees its article's prefix, and of the suffix what `suffix_mask` lets it see. The two parts are
-    computed apart and joined by their log-sum-exps (as in Hydragen, arXiv 2402.05099), which is exact: nothing is
-    copied, padded or concatenated, and the query heads that share a key head are folded into the query's length.
+    A suffix token attends to its article's prefix, and within the suffix to what `suffix_mask` allows. The two parts
+    are computed separately and combined by their log-sum-exps (Hydragen, arXiv 2402.05099), which is exact. Nothing is
+    copied, padded or concatenated; the query heads that share a key head are folded into the query's length.
     """
 
-    def __init__(self, prefixes: Prefixes, spans: Sequence[slice], suffix_mask: torch.Tensor) -> None:
-        """`spans`: each article's place on the token axis; `suffix_mask`: (suffix, suffix), added to the scores."""
+    def __init__(self, prefixes: PrefixLayers, spans: Sequence[slice], suffix_mask: torch.Tensor) -> None:
+        """`spans`: each article's slice of the token axis; `suffix_mask`: (suffix, suffix), added to the scores."""
         self._prefixes = prefixes
         self._spans = spans
         self._mask = suffix_mask
@@ -110,51 +110,60 @@ class CachedPrefixes:
         # (articles, kv_heads, group * suffix, dim)
         folded = query.view(kv_heads, group, articles, suffix, dim).permute(2, 0, 1, 3, 4)
         folded = folded.reshape(articles, kv_heads, group * suffix, dim)
-        near, near_lse = self._attend_suffix(
+        suffix_output, suffix_lse = self._attend_to_suffix(
             folded,
             key.view(kv_heads, articles, suffix, dim).transpose(0, 1),
             value.view(kv_heads, articles, suffix, dim).transpose(0, 1),
             scaling,
         )
-        far, far_lse = self._attend_prefixes(layer, folded, scaling)
-        share = torch.sigmoid(far_lse - near_lse)[..., None]
-        output = near.new_empty(articles, suffix, kv_heads, group, dim)
-        near, far, share = (
-            part.view(articles, kv_heads, group, suffix, -1) for part in (near, far.float(), share)
+        prefix_output, prefix_lse = self._attend_to_prefixes(layer, folded, scaling)
+        prefix_weight = torch.sigmoid(prefix_lse - suffix_lse)[..., None]
+        output = suffix_output.new_empty(articles, suffix, kv_heads, group, dim)
+        suffix_output, prefix_output, prefix_weight = (
+            part.view(articles, kv_heads, group, suffix, -1)
+            for part in (suffix_output, prefix_output.float(), prefix_weight)
         )
-        torch.lerp(near, far, share, out=output.permute(0, 2, 3, 1, 4))
+        torch.lerp(suffix_output, prefix_output, prefix_weight, out=output.permute(0, 2, 3, 1, 4))
         return output.view(articles * suffix, kv_heads * group, dim).to(query.dtype)  # rounded once
 
-    def _attend_suffix(
+    def _attend_to_suffix(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scaling: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Attention within the suffix in float32, and its log-sum-exp (articles, kv_heads, group * suffix)."""
+        """Attention within the suffix in float32, and its log-sum-exp, (articles, kv_heads, group * suffix)."""
         mask = self._mask.repeat(query.shape[-2] // len(self._mask), 1)
         return _attend(query.float(), key.float(), value.float(), scaling, mask)
 
-    def _attend_prefixes(
+    def _attend_to_prefixes(
         self, layer: int, query: torch.Tensor, scaling: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Attention of (articles, kv_heads, queries, dim) to each article's prefix, and its log-sum-exp."""
-        keys, values = self._prefixes.layer(layer)
+        read_keys, read_values = self._prefixes.layer(layer)
         articles, kv_heads, queries, dim = query.shape
-        side_by_side = all(one.stop == other.start for one, other in pairwise(self._spans))
-        if side_by_side and _has_kernel(query):
+        contiguous = all(span.stop == following.start for span, following in pairwise(self._spans))
+        if contiguous and _has_kernel(query):
             whole = slice(self._spans[0].start, self._spans[-1].stop)
             lengths = [span.stop - span.start for span in self._spans]
             rows = query.transpose(0, 1).reshape(kv_heads, articles * queries, dim)
             output, lse = _varlen(
-                rows, keys(whole), values(whole), [queries] * articles, lengths, scaling, causal=False
+                rows,
+                read_keys(whole),
+                read_values(whole),
+                [queries] * articles,
+                lengths,
+                scaling,
+                causal=False,
             )
             output = output.view(articles, queries, kv_heads, dim).transpose(1, 2)
             return output, lse.view(kv_heads, articles, queries).transpose(0, 1)
-        # In the order in which the kernel writes.
+        # The memory order in which the kernel writes.
         output = query.new_empty(articles, queries, kv_heads, dim).transpose(1, 2)
         lse = torch.empty(query.shape[:-1], dtype=torch.float32, device=query.device)
         for i, span in enumerate(self._spans):
-            one, one_lse = _attend(query[i : i + 1], keys(span)[None], values(span)[None], scaling)
-            output[i].copy_(one[0])
-            lse[i].copy_(one_lse[0])
+            article_output, article_lse = _attend(
+                query[i : i + 1], read_keys(span)[None], read_values(span)[None], scaling
+            )
+            output[i].copy_(article_output[0])
+            lse[i].copy_(article_lse[0])
         return output, lse
 
 
@@ -221,7 +230,7 @@ def _varlen(
 
 @lru_cache(maxsize=4)
 def _starts(lengths: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Where each row starts, and where the last one ends: the same for all layers of a pass."""
+    """Offsets where each row starts, and where the last one ends: the same for all layers of a pass."""
     return torch.tensor([0, *lengths], device=device).cumsum(0).int()
 
 
@@ -233,15 +242,15 @@ def _forward(
     attention_mask: torch.Tensor | None,
     *,
     scaling: float,
-    attend: Attend | None = None,
+    attend: AttentionFunction | None = None,
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' form of an attention function; without `attend` it is the library's own."""
+    """An attention function as transformers calls it; without `attend`, the library's own attention."""
     if attend is None:
-        stock: tuple[torch.Tensor, None] = sdpa_attention_forward(
+        default: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, scaling=scaling, **options
         )
-        return stock
+        return default
     layer: Any = module.layer_idx
     return attend(layer, query[0], key[0], value[0], scaling)[None], None
 

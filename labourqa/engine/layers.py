@@ -1,7 +1,7 @@
-"""A lean forward pass for models of the Llama architecture: the numbers of transformers, with less around them.
+"""A forward pass for models of the Llama architecture: the same numbers as transformers, with less overhead.
 
-Projections that read the same states are joined into one matrix, nothing is computed that nobody asked for, and
-who sees whom is left to an `attend` object. Reading, keeping prefixes and generating all go through here.
+Projections that read the same states are fused into one matrix, outputs are computed only where they are needed, and
+an `AttentionFunction` decides which tokens attend to which. Scoring, prefix caching and generation all use it.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from labourqa.engine.attention import Attend
-from labourqa.engine.threads import choose_threads, run_side_by_side
+from labourqa.engine.attention import AttentionFunction
+from labourqa.engine.threads import choose_threads, run_in_parallel
 
-# Their angles depend on the position alone; those of "dynamic" and "longrope" change with the text's length.
+# Rotary embeddings whose angles depend on the position alone; "dynamic" and "longrope" depend on the text's length.
 ROPE_TYPES = ("default", "linear", "llama3", "yarn")
 # FBGEMM's matrix product of float32 states with 16-bit weights computes in float32. All of SmolLM2-135M on 2 cores
 # (AVX2), ms for n = 1, 4, 16, 32 tokens, and GFLOP/s of the layers for n = 256 and 1,600:
@@ -30,8 +30,8 @@ class _Layer:
     """One layer's weights: norms (hidden,), matrices (out, in)."""
 
     attention_norm: torch.Tensor
-    query_key_value: Matrix
-    output: Matrix
+    qkv: Matrix
+    attention_output: Matrix
     mlp_norm: torch.Tensor
     gate_up: Matrix
     down: Matrix
@@ -39,10 +39,10 @@ class _Layer:
 
 @dataclass(frozen=True)
 class Rotations:
-    """What turns queries and keys at n positions, each (n, 1, head_dim)."""
+    """Rotary position embeddings of n positions, each (n, 1, head_dim)."""
 
     cos: torch.Tensor
-    sin: torch.Tensor  # its first half negated
+    sin: torch.Tensor  # with the first half negated
 
     def at(self, positions: torch.Tensor) -> "Rotations":
         return Rotations(self.cos[positions], self.sin[positions])
@@ -50,17 +50,17 @@ class Rotations:
 
 class LlamaLayers:
     def __init__(self, model: Any, dtype: torch.dtype) -> None:
-        """For a LlamaForCausalLM that `supports` accepts, to compute in `dtype`.
+        """`model` is a LlamaForCausalLM that `supports` accepts; the layers compute in `dtype`.
 
-        The model's projections become views into joined matrices. Those of a model in 16 bits that is to compute in
-        float32 are packed, where the machine `can_pack`, and emptied: the model is of no more use.
+        The model's projections become views of fused matrices. A model in 16 bits that computes in float32 is packed
+        instead (see `can_pack`); its own weights are then emptied, so the model cannot be used any more.
         """
         config = model.config
         self.dtype = dtype
         packs = model.dtype != dtype
-        prepare = _pack if packs else _join_weights
+        prepare = _pack if packs else _fuse
         embedding = model.model.embed_tokens.weight.detach()  # (vocab, hidden)
-        # The model's own may lie in its mapped file, of which nothing else is needed when all else is packed.
+        # A copy, because the original may be the last use of the mapped weights file.
         self.embedding: torch.Tensor = embedding.clone() if packs else embedding
         self.kv_heads = int(config.num_key_value_heads)
         self.groups = int(config.num_attention_heads) // self.kv_heads  # query heads of a kv head
@@ -83,10 +83,10 @@ class LlamaLayers:
             )
 
         jobs = [partial(make_layer, layer) for layer in model.model.layers]
-        self._layers = run_side_by_side(jobs, choose_threads() if packs else 1)
-        self.head = prepare(model.lm_head)  # (vocab, hidden)
-        self._joined = (config.num_attention_heads + 2 * self.kv_heads) * self.head_dim
-        self._gated = 2 * int(config.intermediate_size)
+        self._layers = run_in_parallel(jobs, choose_threads() if packs else 1)
+        self.lm_head = prepare(model.lm_head)  # (vocab, hidden)
+        self._qkv_size = (config.num_attention_heads + 2 * self.kv_heads) * self.head_dim
+        self._gate_up_size = 2 * int(config.intermediate_size)
 
     def __len__(self) -> int:
         return len(self._layers)
@@ -103,7 +103,7 @@ class LlamaLayers:
             attention, mlp = layer.self_attn, layer.mlp
             modules += [attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj]
             modules += [mlp.gate_proj, mlp.up_proj, mlp.down_proj]
-        # Quantised projections are subclasses of Linear with packed weights.
+        # Quantized projections are subclasses of Linear.
         if any(type(module) is not torch.nn.Linear or module.bias is not None for module in modules):
             return False
         return len({(module.weight.device, module.weight.dtype) for module in modules}) == 1
@@ -119,47 +119,48 @@ class LlamaLayers:
         self,
         ids: torch.Tensor,
         rotations: Rotations,
-        attend: Attend,
+        attend: AttentionFunction,
         *,
-        wanted: torch.Tensor | None = None,
+        output_positions: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The final states of the tokens `ids`, (n,), or of those at `wanted` alone: (wanted, hidden).
+        """The final states of the tokens `ids`, (n,), as (n, hidden).
 
-        The last layer computes what follows its attention for the wanted ones only.
+        With `output_positions`, (m,), only the states of those tokens, (m, hidden): after its attention, the last layer
+        computes nothing else.
         """
         heads = self.groups * self.kv_heads
         states = functional.embedding(ids, self.embedding).to(self.dtype)  # (n, hidden)
-        # The large results of all layers go to the same places: fresh memory for each cost 5% of a long pass.
-        joined = states.new_empty(len(ids), self._joined)
-        gated = states.new_empty(len(ids), self._gated)
+        # All layers write their large results to the same memory: allocating it anew cost 5% of a long pass.
+        qkv = states.new_empty(len(ids), self._qkv_size)
+        gate_up = states.new_empty(len(ids), self._gate_up_size)
         normed = torch.empty_like(states)
         for number, layer in enumerate(self._layers):
             self._norm_states(states, layer.attention_norm, out=normed)
-            joined = linear(normed, layer.query_key_value, out=joined)
-            projected = joined.view(len(ids), -1, self.head_dim)  # (n, heads + 2 * kv_heads, head_dim)
-            turned = projected[:, : -self.kv_heads]  # queries and keys
-            halves = turned.roll(self.head_dim // 2, -1)
-            turned.mul_(rotations.cos).addcmul_(halves, rotations.sin)
+            qkv = linear(normed, layer.qkv, out=qkv)
+            projected = qkv.view(len(ids), -1, self.head_dim)  # (n, heads + 2 * kv_heads, head_dim)
+            rotated = projected[:, : -self.kv_heads]  # queries and keys, rotated in place
+            swapped_halves = rotated.roll(self.head_dim // 2, -1)
+            rotated.mul_(rotations.cos).addcmul_(swapped_halves, rotations.sin)
             attended = attend(
                 number,
-                turned[:, :heads].transpose(0, 1),
-                turned[:, heads:].transpose(0, 1),
+                rotated[:, :heads].transpose(0, 1),
+                rotated[:, heads:].transpose(0, 1),
                 projected[:, -self.kv_heads :].transpose(0, 1),
                 self._scaling,
             ).reshape(len(ids), -1)  # (n, heads * head_dim)
-            if wanted is not None and number == len(self._layers) - 1:
-                attended, states = attended[wanted], states[wanted]
-                normed, gated = normed[: len(wanted)], gated[: len(wanted)]
-            states = linear(attended, layer.output).add_(states)
+            if output_positions is not None and number == len(self._layers) - 1:
+                attended, states = attended[output_positions], states[output_positions]
+                normed, gate_up = normed[: len(states)], gate_up[: len(states)]
+            states = linear(attended, layer.attention_output).add_(states)
             self._norm_states(states, layer.mlp_norm, out=normed)
-            gated = linear(normed, layer.gate_up, out=gated)
-            gate, up = gated.chunk(2, dim=-1)
+            gate_up = linear(normed, layer.gate_up, out=gate_up)
+            gate, up = gate_up.chunk(2, dim=-1)
             states = linear(functional.silu(gate, inplace=True).mul_(up), layer.down).add_(states)
         return self._norm_states(states, self._norm, out=normed)
 
     def _norm_states(self, states: torch.Tensor, weight: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:
         if states.dtype == torch.float32:
-            # On a CPU a tenth of functional.rms_norm's time, which makes several tensors of this size.
+            # On a CPU a tenth of functional.rms_norm's time, which allocates several tensors of this size.
             length = torch.linalg.vector_norm(states, dim=-1, keepdim=True)
             scale = torch.addcmul(self._epsilons, length, length, value=1 / states.shape[-1]).rsqrt_()
             return torch.mul(states, scale, out=out).mul_(weight)
@@ -168,38 +169,40 @@ class LlamaLayers:
 
 
 def linear(states: torch.Tensor, matrix: Matrix, *, out: torch.Tensor | None = None) -> torch.Tensor:
-    """`states`, (n, in), times `matrix`, (out, in), gives (n, out): in `out`, if there is one and it can be."""
+    """The product of `states`, (n, in), and `matrix`, (out, in): (n, out), written to `out` where that is possible."""
     if isinstance(matrix, torch.Tensor):
         return torch.mm(states, matrix.t(), out=out)
-    product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states, matrix)  # always fresh memory
+    product: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(states, matrix)  # always allocates
     return product
 
 
 def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether weights of 16 bits can be kept in 16 bits to compute in `dtype`, which then loses nothing.
+    """Whether weights of 16 bits can stay in 16 bits while the model computes in `dtype`.
 
-    float16 holds every bfloat16 from 2^-17 to 65504 in size exactly, and smaller ones to within 2^-25.
+    The result is exact: float16 represents every bfloat16 between 2^-17 and 65504, and smaller ones to within 2^-25.
     """
     return HAS_FBGEMM and device.type == "cpu" and dtype == torch.float32
 
 
 @torch.no_grad()
 def _pack(*modules: torch.nn.Linear) -> torch.ScriptObject:
-    """One matrix, the modules' rows below one another, as FBGEMM reads it; the modules' own weights are freed."""
-    joined = torch.cat([module.weight for module in modules]).float()
-    for module in modules:  # not their data: the output head's may be the embedding's too
-        module.weight = torch.nn.Parameter(joined.new_empty(0))
-    packed: torch.ScriptObject = torch.ops.quantized.linear_prepack_fp16(joined, None)
+    """The modules' matrices stacked along the rows, packed for FBGEMM; the modules' own weights are freed."""
+    stacked = torch.cat([module.weight for module in modules]).float()
+    for (
+        module
+    ) in modules:  # replaced, not emptied in place: the lm_head may share its data with the embedding
+        module.weight = torch.nn.Parameter(stacked.new_empty(0))
+    packed: torch.ScriptObject = torch.ops.quantized.linear_prepack_fp16(stacked, None)
     return packed
 
 
 @torch.no_grad()
-def _join_weights(*modules: torch.nn.Linear) -> torch.Tensor:
-    """One matrix, the modules' rows below one another; the modules keep views of it, not their own copies."""
+def _fuse(*modules: torch.nn.Linear) -> torch.Tensor:
+    """The modules' matrices stacked along the rows; the modules keep views of the result instead of copies."""
     if len(modules) == 1:
         return modules[0].weight
-    joined = torch.cat([module.weight for module in modules])
-    parts = torch.split(joined, [module.out_features for module in modules])
+    stacked = torch.cat([module.weight for module in modules])
+    parts = torch.split(stacked, [module.out_features for module in modules])
     for module, part in zip(modules, parts, strict=True):
         module.weight.data = part
-    return joined
+    return stacked

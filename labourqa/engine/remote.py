@@ -14,28 +14,31 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labourqa.config import read_prompt
-from labourqa.engine.base import Decision, Evidence, Judgement, ModelInfo, Reading, read_word
+from labourqa.engine.base import ArticleScore, ModelInfo, PrefixCacheHandle, ScoringResult, parse_yes_no
 from labourqa.errors import EngineError
 from labourqa.law.structure import Article
+from labourqa.methods import BatchingStrategy, ScoringMode
 
-CHARACTERS_A_TOKEN = 4  # of English text; the server's own tokenizer cannot be asked
+CHARACTERS_PER_TOKEN = 4  # of English text; the interface gives no access to the server's tokenizer
 CONTEXT_TOKENS = 8_192  # where the server does not say
-REQUESTS_AT_ONCE = 8
-SECONDS = 300.0  # without an answer, the server counts as dead
-TOP_LOGPROBS = 20  # the most that the interface allows; a word beyond it is at least as unlikely as the last
+CONCURRENT_REQUESTS = 8
+TIMEOUT_SECONDS = 300.0
+TOP_LOGPROBS = (
+    20  # the most that the interface allows; a word that is missing is at most as likely as the last
+)
 
 
-def is_server(model: str) -> bool:
+def is_server_url(model: str) -> bool:
     """Whether the setting names a server rather than files."""
     return model.startswith(("http://", "https://"))
 
 
 class RemoteEngine:
-    """Raises EngineError, here and in every method, when the server cannot be reached or answers nonsense."""
+    """Every method raises EngineError when the server cannot be reached or its reply cannot be read."""
 
     tokenizer_name = "estimate"
-    evidence: Literal["yes-no"] = "yes-no"
-    can_keep = False  # servers keep prefixes themselves
+    scoring_mode: Literal["yes_no"] = "yes_no"
+    supports_prefix_cache = False  # servers cache prefixes themselves
 
     def __init__(self, url: str, *, api_key: str = "") -> None:
         self._url, _, model = url.partition("#")
@@ -55,56 +58,58 @@ class RemoteEngine:
             name=model,
             revision="",
             dtype="as served",
-            device=self._url,
+            device="server",
             parameters=None,
-            context_tokens=context if isinstance(context, int) else CONTEXT_TOKENS,
+            server_url=self._url,
         )
+        self.context_tokens = context if isinstance(context, int) else CONTEXT_TOKENS
         self._article = read_prompt("filter_article", ("number", "title", "text"))
         self._question = read_prompt("filter_question", ("question",))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [self.count_prompt_tokens(text) for text in texts]
 
-    def judge(
+    def score_articles(
         self,
         articles: Sequence[Article],
         question: str,
         *,
-        evidence: Evidence,
-        reading: Reading,  # noqa: ARG002  # the server makes its own batches
+        scoring: ScoringMode,
+        batching: BatchingStrategy,  # noqa: ARG002  # the server makes its own batches
         batch_tokens: int,  # noqa: ARG002
         batch_articles: int,  # noqa: ARG002
+        prefix_cache: PrefixCacheHandle | None = None,  # noqa: ARG002
         show_read: Callable[[int], None],
-    ) -> Judgement:
+    ) -> ScoringResult:
         suffix = self._question.format(question=question)
 
-        def judge_article(article: Article) -> Decision:
-            decision = self._judge(article.number, self._article_prompt(article) + suffix, evidence)
+        def score(article: Article) -> ArticleScore:
+            result = self._score(article.number, self._article_prompt(article) + suffix, scoring)
             show_read(1)
-            return decision
+            return result
 
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(CONCURRENT_REQUESTS) as pool:
             try:
-                return Judgement(tuple(pool.map(judge_article, articles)), tokenize_seconds=0.0)
+                return ScoringResult(tuple(pool.map(score, articles)), tokenize_seconds=0.0)
             finally:
                 pool.shutdown(cancel_futures=True)  # after the first error, or when interrupted
 
-    def keep_articles(
+    def open_prefix_cache(
         self,
-        articles: Sequence[Article],  # noqa: ARG002  # it says no whatever it is asked
+        articles: Sequence[Article],  # noqa: ARG002  # always an error
         *,
-        evidence: Evidence,  # noqa: ARG002
+        scoring: ScoringMode,  # noqa: ARG002
         folder: Path,  # noqa: ARG002
         bits: Literal[16, 8],  # noqa: ARG002
-        show_fraction: Callable[[float], None],  # noqa: ARG002
-    ) -> int:
-        raise EngineError(f"{self._url} keeps no article cache; leave --method out.")
+        show_share: Callable[[float], None],  # noqa: ARG002
+    ) -> PrefixCacheHandle:
+        raise EngineError(f"{self._url} offers no article cache; leave --method out.")
 
     def count_prompt_tokens(self, prompt: str) -> int:
-        return len(prompt) // CHARACTERS_A_TOKEN
+        return len(prompt) // CHARACTERS_PER_TOKEN
 
     def generate(self, prompt: str, *, max_tokens: int) -> Iterator[tuple[str, int]]:
-        """As of the protocol; a piece counts as one token, since servers send them one by one."""
+        """Yield pieces of the reply; each counts as one token, because servers send tokens one at a time."""
         with self._open("chat/completions", self._chat(prompt, max_tokens) | {"stream": True}) as response:
             try:
                 for line in response:
@@ -117,7 +122,7 @@ class RemoteEngine:
             except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
                 raise EngineError(f"{self._url} broke off its answer; ask again.") from error
 
-    def _judge(self, number: str, prompt: str, evidence: Evidence) -> Decision:
+    def _score(self, number: str, prompt: str, scoring: ScoringMode) -> ArticleScore:
         body = self._chat(prompt, 3) | {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         reply = self._open("chat/completions", body)
         content = self._read(reply, "")
@@ -129,13 +134,15 @@ class RemoteEngine:
             logprobs = {
                 str(entry["token"]).strip().lower(): float(entry["logprob"]) for entry in reversed(first)
             }
-            word = read_word(choice["message"]["content"] or "")
+            word = parse_yes_no(choice["message"]["content"] or "")
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise EngineError(f"{self._url} answers in a form that is not OpenAI's.") from error
-        if evidence == "word" or not logprobs:
-            return Decision(number, word if evidence == "word" else _margin_of(word), tokens)
+        if scoring == "generated":
+            return ArticleScore(number, word, tokens)
+        if not logprobs:  # the reply's word is all there is: yes 1, no -1, neither 0, which keeps the article
+            return ArticleScore(number, 2 * word - 1, tokens)
         least = min(logprobs.values())
-        return Decision(number, logprobs.get("yes", least) - logprobs.get("no", least), tokens)
+        return ArticleScore(number, logprobs.get("yes", least) - logprobs.get("no", least), tokens)
 
     def _article_prompt(self, article: Article) -> str:
         return self._article.format(number=article.number, title=article.title, text=article.text)
@@ -152,7 +159,7 @@ class RemoteEngine:
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self._url}/{path}", data, self._headers)  # noqa: S310  # http(s) only
         try:
-            return urllib.request.urlopen(request, timeout=SECONDS)  # noqa: S310
+            return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)  # noqa: S310
         except urllib.error.HTTPError as error:
             raise EngineError(
                 f"{self._url} refuses the request (status {error.code}); check the model's name and LABOURQA_API_KEY."
@@ -161,15 +168,10 @@ class RemoteEngine:
             raise EngineError(f"{self._url} does not answer; check that the server runs.") from error
 
     def _read(self, response: Any, key: str) -> Any:
-        """The JSON document of a reply, or what it holds as `key`."""
+        """The JSON document of a reply, or its value for `key`."""
         try:
             with response:
                 document = json.load(response)
             return document[key] if key else document
         except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
             raise EngineError(f"{self._url} answers in a form that is not OpenAI's.") from error
-
-
-def _margin_of(word: float) -> float:
-    """A server without log-probabilities: yes 1, no -1, and 0 (kept) for what is neither."""
-    return 2 * word - 1

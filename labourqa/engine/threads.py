@@ -1,4 +1,4 @@
-"""The processor's cores: how many there are, and passes side by side on them."""
+"""CPU cores: how many this process may use, and running forward passes in parallel on them."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from typing import TypeVar
 import torch
 
 T = TypeVar("T")
-_TORCH_THREADS = torch.get_num_threads()  # before any jobs share them
+_TORCH_THREADS = torch.get_num_threads()  # before `run_in_parallel` divides them
 
 
 def choose_threads() -> int:
-    """The cores that this process may use: torch counts the machine's, a container may have fewer."""
+    """The number of cores that this process may use: torch counts those of the machine, a container may have fewer."""
     cores = _TORCH_THREADS
     if hasattr(os, "sched_getaffinity"):
         cores = min(cores, len(os.sched_getaffinity(0)))
@@ -25,16 +25,16 @@ def choose_threads() -> int:
     return max(1, cores)
 
 
-def run_side_by_side(jobs: Sequence[Callable[[], T]], threads: int) -> list[T]:
-    """Run the jobs, as many at a time as there are `threads` to share; their results in order.
+def run_in_parallel(jobs: Sequence[Callable[[], T]], threads: int) -> list[T]:
+    """Run the jobs, at most `threads` at a time, and return their results in order.
 
-    Two passes with a core each take less time than one after the other with both: a small operation no longer
-    leaves a core idle, and no large one ends with one core waiting for the other.
+    The jobs divide the threads among them. Two passes with one core each take less time than two passes in a row with
+    both: small operations leave no core idle, and large ones do not end with one core waiting for the other.
     """
     workers = min(len(jobs), threads)
     if workers == 1:
         return [job() for job in jobs]
-    torch.set_num_threads(threads // workers)  # that threads of the pool begin with
+    torch.set_num_threads(threads // workers)  # new threads of the pool inherit it
     try:
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda job: job(), jobs))

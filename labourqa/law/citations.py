@@ -20,7 +20,7 @@ def find_citations(text: str, articles: Sequence[Article]) -> tuple[Citation, ..
     return tuple(resolve_reference(reference, articles) for reference in find_references(text))
 
 
-def related_places(
+def find_related(
     citations: Sequence[Citation], articles: Sequence[Article], selected: Collection[str]
 ) -> tuple[Citation, ...]:
     """The places in other than the `selected` articles that the cited words refer to, in order."""

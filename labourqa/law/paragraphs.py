@@ -25,7 +25,9 @@ _OPEN_REFERENCE = re.compile(r"(?:[–(-]|\b(?:articles?|paragraphs?|points?|no)
 _DOTTED_POINT = re.compile(r"(\d{1,3})()\. (?=\S)(.*)")  # "1. in Betrieben" inside paragraph (2)
 _CAPITAL_POINT = re.compile(r"([IVX]{1,5})()(?:[.)]| ?[–—-]) (?=\S)(.*)")  # "IV. ", "IV - "
 _LONGEST_PARAGRAPH_GAP = 9  # between numbers in parentheses, which begin hardly any other line
-_OPENING_QUOTES = ("“", '"', "„", "«", "‘")
+_DEFINITION = re.compile(
+    r"[“\"„«‘][^“”\"„«»]{1,100}[”\"“»’],?(?:,.{0,60},)? (?:means?|includes?|has|have|is|in)\b"
+)
 _LOOKAHEAD = 60  # lines in which the point after "(i)" is looked for
 
 
@@ -97,10 +99,8 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
 
 
 def _begins_definition(lines: Sequence[str], i: int) -> bool:
-    """Whether the line begins with a defined term in quotation marks, after the end of the one before."""
-    return (
-        i > 0 and lines[i][:1] in _OPENING_QUOTES and lines[i - 1].endswith((*SENTENCE_ENDS, "—", "–", "-"))
-    )
+    """Whether the line begins with a defined term in quotation marks, after the end of the definition before."""
+    return i > 0 and lines[i - 1].endswith((";", ":", "—", "–")) and _DEFINITION.match(lines[i]) is not None
 
 
 def _match_numbers(lines: Sequence[str], i: int, numbers: _Numbers) -> tuple[list[_Row], _Numbers]:

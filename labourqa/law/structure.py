@@ -46,7 +46,7 @@ class Article:
         return format_paragraphs(self.paragraphs)
 
     def format(self) -> str:
-        """Number, title and text, as a model is shown them."""
+        """Number, title and text, as models see them."""
         heading = f"Article {self.number}. {self.title}" if self.title else f"Article {self.number}."
         return f"{heading}\n{self.text}"
 

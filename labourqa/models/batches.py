@@ -1,4 +1,4 @@
-"""Batches of prompts of similar length that stay within a token budget, so that little is spent on padding."""
+"""Batches of prompts of similar length within a token budget, which keeps padding low."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ def make_batches(lengths: Sequence[int], batch_tokens: int, *, padded: bool = Tr
     """Indices of `lengths` (tokens), sorted by length and cut so that no batch exceeds `batch_tokens`.
 
     A batch costs its longest prompt times its size, or the sum of its prompts if they are not `padded`. A prompt
-    longer than the budget has a batch of its own.
-    The longest come first: if memory does not suffice, that shows at once and not at the end.
+    longer than the budget gets its own batch.
+    The longest come first, so that too little memory shows at once and not at the end.
     """
     batches: list[list[int]] = []
     room = 0  # left in the last batch

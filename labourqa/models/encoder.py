@@ -1,4 +1,4 @@
-"""The sentence encoder (all-MiniLM-L6-v2): texts -> unit vectors whose dot product is their similarity."""
+"""The sentence encoder (all-MiniLM-L6-v2): from texts to unit vectors whose dot product is their similarity."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,13 +23,16 @@ class SentenceEncoder:
         self._model = BertModel.from_pretrained(
             weights.folder, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
         ).eval()
-        for name, change in trained.lora_deltas.items():
-            self._model.get_submodule(name).weight.data += torch.from_numpy(change)
+        for name, delta in trained.lora_deltas.items():
+            self._model.get_submodule(name).weight.data += torch.from_numpy(delta)
 
     def encode(
-        self, texts: Sequence[str], *, show_fraction: Callable[[float], None] | None = None
+        self, texts: Sequence[str], *, show_share: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:
-        """(texts, 384), float32, each row of length 1: the mean of the last layer's token states."""
+        """Unit vectors, (texts, 384), float32: the mean of each text's final token states.
+
+        `show_share` receives the share of the texts that is done, 0 to 1.
+        """
         ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
         vectors = np.empty((len(texts), self._model.config.hidden_size), dtype=np.float32)
         done = 0
@@ -41,7 +44,7 @@ class SentenceEncoder:
             mean = (states * mask).sum(1) / mask.sum(1)  # (batch, hidden)
             vectors[batch] = torch.nn.functional.normalize(mean, dim=-1).numpy()
             done += len(batch)
-            if show_fraction is not None:
-                show_fraction(done / len(texts))
+            if show_share is not None:
+                show_share(done / len(texts))
         assert math.isfinite(float(vectors.sum()))
         return vectors

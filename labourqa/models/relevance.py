@@ -1,8 +1,9 @@
-"""What was trained on labelled questions: the encoder's low-rank parts, and vectors for the embedded edition.
+"""Relevance of articles and paragraphs, trained on labelled questions: LoRA deltas and vectors of articles.
 
-`data/relevance.safetensors` is made by scripts/train_relevance.py; docs/quality.md says how good it is. The low-rank
-parts serve every code. An article of the embedded edition, found by its text, has a trained vector for itself and for
-each of its texts. Those of other articles (another code, an amended article) are what the encoder makes of them.
+scripts/train_relevance.py writes `data/relevance.safetensors`; docs/quality.md says how good it is. The LoRA deltas of
+the encoder apply to every code. Each article of the embedded edition, identified by a hash of its text, has a trained
+vector for itself and for each of its texts. For all other articles (of another code, or amended) the vectors are the
+encoder's own.
 """
 
 import hashlib
@@ -23,14 +24,14 @@ TRAINED = DATA / "relevance.safetensors"
 
 
 def article_digest(article: Article) -> str:
-    """By which a trained vector finds its article again."""
+    """The hash that identifies an article with a trained vector."""
     return hashlib.sha256(article.format().encode()).hexdigest()[:16]
 
 
 def embedding_texts(articles: Sequence[Article]) -> list[str]:
-    """What the encoder sees: each paragraph, and behind it each of its points with what leads to it.
+    """The texts that are embedded: each paragraph, then each of its points with the text that leads to it.
 
-    The article's title says what a lone paragraph is about.
+    All begin with the article's title, which says what the paragraph is about.
     """
     return [
         f"{article.title}. {text}"
@@ -41,13 +42,13 @@ def embedding_texts(articles: Sequence[Article]) -> list[str]:
 
 
 def count_texts(article: Article) -> int:
-    """How many `embedding_texts` it has."""
+    """The number of an article's `embedding_texts`."""
     return sum(1 + len(paragraph.points) for paragraph in article.paragraphs)
 
 
 @dataclass(frozen=True)
 class ParagraphRelevance:
-    """Scores, comparable within a question: of the paragraph as a whole, and of each of its points."""
+    """Scores of a paragraph as a whole and of each of its points, comparable within one question."""
 
     whole: float
     points: tuple[float, ...] = ()
@@ -59,14 +60,16 @@ class ParagraphRelevance:
 
 @dataclass(frozen=True)
 class Relevance:
-    """How far the places of the code are what a question is about, in natural logarithms of probabilities."""
+    """How relevant articles and paragraphs are to a question; logarithms are natural."""
 
-    articles: Mapping[str, float]  # by number
-    out_of_scope: float  # that the question is about nothing in the code
+    articles: Mapping[str, float]  # log-probability by number
+    out_of_scope: float  # log-probability that the code does not cover the question
     paragraphs: Mapping[str, Sequence[ParagraphRelevance]]  # in order, by the article's number
 
 
 class TrainedRelevance:
+    """The trained weights, and the scores that they give."""
+
     def __init__(self, path: Path = TRAINED) -> None:
         with safe_open(path, framework="np") as file:
             names = file.keys()
@@ -75,13 +78,13 @@ class TrainedRelevance:
             }
             metadata = file.metadata()
         digests, counts = json.loads(metadata["articles"]), json.loads(metadata["texts"])
-        self._place = {digest: i for i, digest in enumerate(digests)}
+        self._index = {digest: i for i, digest in enumerate(digests)}  # of an article's rows
         self._texts = _split(self._tensors["texts"], counts)  # of each article
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
     @property
     def lora_deltas(self) -> dict[str, NDArray[np.float32]]:
-        """What is added to the encoder's matrices, by module name, each (out, in)."""
+        """The matrices to add to the encoder's weights, by module name, each (out, in)."""
         return {
             name.removesuffix(".up"): up @ self._tensors[name.removesuffix("up") + "down"]
             for name, up in self._tensors.items()
@@ -91,54 +94,63 @@ class TrainedRelevance:
     def embed(
         self, articles: Sequence[Article], encode: Callable[[Sequence[str]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """(texts, dimensions) for `embedding_texts`, each of length 1: trained, or what `encode` makes of the text."""
-        places = {article.number: self._place.get(article_digest(article)) for article in articles}
-        vectors = {number: self._texts[place] for number, place in places.items() if place is not None}
-        if missing := [article for article in articles if article.number not in vectors]:
-            encoded = _split(encode(embedding_texts(missing)), map(count_texts, missing))
-            vectors |= {article.number: own for article, own in zip(missing, encoded, strict=True)}
+        """Unit vectors of all `embedding_texts`, (texts, dimensions): the trained ones, else those of `encode`."""
+        indices = {article.number: self._index.get(article_digest(article)) for article in articles}
+        vectors = {number: self._texts[index] for number, index in indices.items() if index is not None}
+        if untrained := [article for article in articles if article.number not in vectors]:
+            encoded = _split(encode(embedding_texts(untrained)), map(count_texts, untrained))
+            vectors |= {
+                article.number: article_vectors
+                for article, article_vectors in zip(untrained, encoded, strict=True)
+            }
         return np.concatenate([vectors[article.number] for article in articles])
 
-    def judge(
+    def score(
         self, articles: Sequence[Article], vectors: NDArray[np.float32], question: NDArray[np.float32]
     ) -> Relevance:
-        """`vectors` is (texts, dimensions), those of `embedding_texts`, and `question` is (dimensions,).
+        """`vectors`: (texts, dimensions), of `embedding_texts`; `question`: (dimensions,), the encoded question.
 
-        An article's two opinions, that of its texts and that of its trained vector, are multiplied.
+        The probability of an article is the product of two: by its texts, and by its trained vector.
         """
         scale = float(self._tensors["scale"][0])
         scores = scale * vectors @ question
-        each = iter(scores.tolist())
+        text_scores = iter(scores.tolist())
         paragraphs = {
             article.number: [
-                ParagraphRelevance(next(each), tuple(next(each) for _ in paragraph.points))
+                ParagraphRelevance(next(text_scores), tuple(next(text_scores) for _ in paragraph.points))
                 for paragraph in article.paragraphs
             ]
             for article in articles
         }
         counts = [count_texts(article) for article in articles]
         by_texts = _log_softmax(
-            [np.logaddexp.reduce(own, initial=0.0) for own in _split(scores.astype(np.float64), counts)]
+            [
+                np.logaddexp.reduce(of_article, initial=0.0)
+                for of_article in _split(scores.astype(np.float64), counts)
+            ]
         )
         classes = [
-            self._class(article, own) for article, own in zip(articles, _split(vectors, counts), strict=True)
+            self._class(article, of_article)
+            for article, of_article in zip(articles, _split(vectors, counts), strict=True)
         ]
-        outside = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
-        by_class = _log_softmax([scale * (vector @ question) + bias for vector, bias in [*classes, outside]])
-        both = (by_texts + by_class[:-1]).tolist()
-        return Relevance(dict(zip(paragraphs, both, strict=True)), float(by_class[-1]), paragraphs)
+        out_of_scope = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
+        by_class = _log_softmax(
+            [scale * (vector @ question) + bias for vector, bias in [*classes, out_of_scope]]
+        )
+        products = (by_texts + by_class[:-1]).tolist()
+        return Relevance(dict(zip(paragraphs, products, strict=True)), float(by_class[-1]), paragraphs)
 
     def _class(self, article: Article, texts: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-        """The article's vector and bias."""
-        place = self._place.get(article_digest(article))
-        if place is not None:
-            return self._tensors["articles"][place], float(self._tensors["bias"][place])
+        """The vector and bias of the class "the question is about this article"."""
+        index = self._index.get(article_digest(article))
+        if index is not None:
+            return self._tensors["articles"][index], float(self._tensors["bias"][index])
         mean = texts.sum(0)
         return mean / max(float(np.linalg.norm(mean)), 1e-9), 0.0
 
 
 def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
-    """So many rows each, one after the other."""
+    """Split the rows into consecutive groups of these sizes."""
     return np.split(rows, np.cumsum(list(counts))[:-1])
 
 

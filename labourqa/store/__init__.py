@@ -1,0 +1,31 @@
+"""Stores editions of codes and conversations in one SQLite file on this machine.
+
+May import law and answering (the report); SQL stands nowhere else.
+"""
+
+from pathlib import Path
+
+from labourqa.store.conversations import Conversations
+from labourqa.store.database import Database
+from labourqa.store.editions import Editions
+
+
+class Store:
+    """Editions and conversations in the database at `path`, or in memory. It belongs to the thread that opened it.
+
+    Every method raises StoreError when the file is damaged, locked or cannot be written.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._database = Database(path)
+        self.editions = Editions(self._database)
+        self.conversations = Conversations(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from labourqa.answering.language import foreign_language
+from labourqa.answering.language import detect_mismatch
 from labourqa.config import DATA
 
 LAW = "Night work is paid at no less than one and a half times the employee's pay."
@@ -21,15 +21,15 @@ LITHUANIAN = "Už darbą naktį mokama ne mažiau kaip pusantro darbuotojo darbo
     ],
 )
 def test_a_question_in_another_language_is_seen(question: str, language: str) -> None:
-    assert foreign_language(question, LAW) == (language, "English")
+    assert detect_mismatch(question, LAW) == (language, "English")
 
 
 def test_no_labelled_question_is_taken_for_another_language() -> None:
     lines = (DATA / "questions-train.jsonl").read_text(encoding="utf-8").splitlines()
     questions = [json.loads(line)["question"] for line in lines]
-    assert [question for question in questions if foreign_language(question, LAW)] == []
+    assert [question for question in questions if detect_mismatch(question, LAW)] == []
 
 
 def test_it_is_the_language_of_the_code_that_counts() -> None:
-    assert foreign_language("Kiek dienų trunka kasmetinės atostogos?", LITHUANIAN) is None
-    assert foreign_language("How many days does annual leave last?", LITHUANIAN) == ("English", "Lithuanian")
+    assert detect_mismatch("Kiek dienų trunka kasmetinės atostogos?", LITHUANIAN) is None
+    assert detect_mismatch("How many days does annual leave last?", LITHUANIAN) == ("English", "Lithuanian")

@@ -1,7 +1,7 @@
 import pytest
 
 from labourqa.errors import UnknownArticleError
-from labourqa.law.citations import find_citations, quote_reference, related_places, resolve_reference
+from labourqa.law.citations import find_citations, find_related, quote_reference, resolve_reference
 from labourqa.law.references import Reference
 from tests.conftest import small_code
 
@@ -44,5 +44,5 @@ def test_hostile_text_takes_no_time() -> None:
 
 def test_related_are_the_places_in_other_articles_that_the_cited_words_refer_to() -> None:
     cited = find_citations("Special leave [Art. 1(2)], study [Art. 2^1(1)].", ARTICLES)
-    assert [str(one.reference) for one in related_places(cited, ARTICLES, ["1"])] == ["Art. 2¹(1)"]
-    assert related_places(cited, ARTICLES, ["1", "2^1"]) == ()
+    assert [str(one.reference) for one in find_related(cited, ARTICLES, ["1"])] == ["Art. 2¹(1)"]
+    assert find_related(cited, ARTICLES, ["1", "2^1"]) == ()

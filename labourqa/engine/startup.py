@@ -1,0 +1,73 @@
+"""Loads the models that answer questions: the language model's engine and the sentence encoder."""
+
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labourqa.config import Settings
+from labourqa.engine.base import Engine
+from labourqa.engine.remote import RemoteEngine, is_server_url
+from labourqa.models.relevance import TrainedRelevance
+from labourqa.models.weights import MINILM, choose_model, fetch_weights
+from labourqa.progress import Progress
+
+if TYPE_CHECKING:
+    from labourqa.models.encoder import (
+        SentenceEncoder,  # imports torch, which is imported when models are loaded
+    )
+
+
+@dataclass(frozen=True)
+class Models:
+    """What is loaded once in a process and shared by all questions."""
+
+    engine: Engine
+    encoder: "SentenceEncoder"
+    relevance: TrainedRelevance
+    reason: str  # why this language model was chosen, in a few words
+    load_seconds: float
+
+
+def choose_model_name(settings: Settings) -> tuple[str, str]:
+    """The language model that the settings mean, and the reason in one line."""
+    if settings.model != "auto":
+        return settings.model, "as you chose"
+    import torch
+
+    return choose_model(settings.models, has_cuda=torch.cuda.is_available())
+
+
+def load_models(settings: Settings, progress: Progress) -> Models:
+    """Find or fetch the models, and load them. Raises WeightsError or EngineError."""
+    started = time.perf_counter()
+    with _garbage_collection_paused():
+        encoder_weights = fetch_weights(MINILM, settings.models, show_progress=progress.show_done)
+        name, reason = choose_model_name(settings)
+        engine: Engine
+        if is_server_url(name):
+            engine = RemoteEngine(name, api_key=settings.api_key)
+        else:
+            weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
+            from labourqa.engine.local import LocalEngine
+
+            engine = LocalEngine(weights, precision=settings.precision)
+
+        from labourqa.models.encoder import SentenceEncoder
+
+        relevance = TrainedRelevance()
+        encoder = SentenceEncoder(encoder_weights, relevance)
+    return Models(engine, encoder, relevance, reason, time.perf_counter() - started)
+
+
+@contextmanager
+def _garbage_collection_paused() -> Iterator[None]:
+    """Imports leave no garbage, but searching for it takes a seventh of a cold start, and time at exit as well."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    gc.freeze()

@@ -1,0 +1,324 @@
+"""Editions of labour codes: their articles, and what models computed about them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import sqlite_utils
+from numpy.typing import NDArray
+
+from labourqa.errors import NoEditionError, UnknownArticleError
+from labourqa.law.edition import Edition
+from labourqa.law.references import find_references
+from labourqa.law.structure import Article, Code, Paragraph, Point
+from labourqa.store.database import Database, now
+
+TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
+
+
+@dataclass(frozen=True)
+class SearchHit:
+    """An article that a full-text search found."""
+
+    number: str
+    title: str
+    excerpt: str
+
+
+class Editions:
+    """The editions in a database. Article numbers are strings as printed ("72^1")."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, code: Code, *, source: str, sha256: str) -> Edition:
+        """Store `code` as the current edition, in one transaction; the same act ingested before is replaced."""
+        edition = Edition(code.name, code.date, source, sha256)
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name])
+            time = now()
+            record = {**asdict(edition), "annex": code.annex, "ingested_at": time, "chosen_at": time}
+            edition_id = db.table("editions").insert(record).last_pk
+            for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
+                for article in articles:
+                    _insert_article(db, article, edition=edition_id, preliminary=preliminary)
+        return edition
+
+    def all(self) -> list[Edition]:
+        """All editions, the current one (ingested or chosen last) first."""
+        rows = self._database.rows(
+            "SELECT code, date, source, sha256 FROM editions ORDER BY chosen_at DESC, id DESC"
+        )
+        return [Edition(**row) for row in rows]
+
+    def codes(self) -> dict[str, list[Edition]]:
+        """The editions of each code by its name, newest version first; the current code comes first."""
+        codes: dict[str, list[Edition]] = {}
+        for edition in self.all():
+            codes.setdefault(edition.code, []).append(edition)
+        return {
+            name: sorted(editions, key=lambda one: one.date, reverse=True) for name, editions in codes.items()
+        }
+
+    def find(self, wanted: str) -> Edition:
+        """The newest edition of the code that `wanted` names, or with "NAME@DATE" the one of that date.
+
+        NAME is a code's name or a part of it that no other code has, in upper or lower case. Raises NoEditionError.
+        """
+        name, _, date = wanted.partition("@")
+        codes = self.codes()
+        exact = [code for code in codes if code.casefold() == name.strip().casefold()]
+        names = exact or [code for code in codes if name.strip().casefold() in code.casefold()]
+        if len(names) != 1:
+            found = "several codes have" if names else "no code has"
+            raise NoEditionError(f"{found.capitalize()} {name.strip()!r} in the name; run `labourqa codes`.")
+        editions = [edition for edition in codes[names[0]] if not date or edition.date == date.strip()]
+        if not editions:
+            dates = ", ".join(edition.date or "no date" for edition in codes[names[0]])
+            raise NoEditionError(f"There is no edition of {date.strip()}; the {names[0]} has {dates}.")
+        return editions[0]
+
+    def choose(self, edition: Edition) -> None:
+        """Make it the current edition."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?",
+                [now(), edition.sha256, edition.code],
+            )
+
+    def rename_code(self, name: str, new_name: str) -> None:
+        """Rename all editions of a code; those that are equal to an edition under the new name are replaced by it."""
+        with self._database.transaction() as db:
+            db.execute("UPDATE OR REPLACE editions SET code = ? WHERE code = ?", [new_name, name])
+
+    def remove(self, edition: Edition) -> None:
+        """Remove an edition with everything that was computed about it; conversations stay."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code])
+
+    def current(self) -> Edition:
+        """Raises NoEditionError when nothing has been ingested."""
+        editions = self.all()
+        if not editions:
+            raise NoEditionError("No labour code has been ingested yet; run `labourqa ingest`.")
+        return editions[0]
+
+    def articles(self, edition: Edition) -> tuple[Article, ...]:
+        """The articles of the code itself, in order."""
+        return self._load_articles(edition)
+
+    def article(self, edition: Edition, number: str) -> Article:
+        """Raises UnknownArticleError."""
+        found = self._load_articles(edition, number)
+        if not found:
+            raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
+        return found[0]
+
+    def search(
+        self, edition: Edition, words: str, *, limit: int = 10, marks: tuple[str, str] = ("", "")
+    ) -> list[SearchHit]:
+        """The articles that contain all of `words`, best first (BM25); `marks` surround each word in the excerpt."""
+        expression = self._database.search_expression(words)
+        if not expression:
+            return []
+        rows = self._database.rows(
+            """
+            SELECT number, articles.title, snippet(articles_fts, 1, ?, ?, ' … ', 24) AS excerpt
+            FROM articles_fts
+            JOIN articles ON articles.id = articles_fts.rowid
+            JOIN editions ON editions.id = articles.edition
+            WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
+            ORDER BY bm25(articles_fts, ?, 1)
+            LIMIT ?
+            """,
+            [*marks, expression, edition.sha256, edition.code, TITLE_WEIGHT, limit],
+        )
+        return [SearchHit(**row) for row in rows]
+
+    def references_to(self, edition: Edition, number: str) -> list[str]:
+        """Numbers of the articles that refer to Article `number`, in order."""
+        rows = self._database.rows(
+            """
+            SELECT DISTINCT articles.id, number
+            FROM cross_references
+            JOIN articles ON articles.id = cross_references.article
+            JOIN editions ON editions.id = articles.edition
+            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND to_article = ?
+            ORDER BY articles.id
+            """,
+            [edition.sha256, edition.code, number],
+        )
+        return [row["number"] for row in rows]
+
+    def token_counts(self, edition: Edition, tokenizer: str) -> dict[str, int]:
+        """Tokens of each article by its number; empty if `tokenizer` has not counted them."""
+        return self._article_values("token_counts", "tokens", "tokenizer", edition, tokenizer)
+
+    def save_token_counts(self, edition: Edition, tokenizer: str, counts: Mapping[str, int]) -> None:
+        self._save_article_values("token_counts", "tokens", "tokenizer", edition, tokenizer, counts)
+
+    def calibration_margins(self, edition: Edition, model: str) -> dict[str, float]:
+        """The model's margin of each article without a question, by number, as far as it was computed."""
+        return self._article_values("calibration_margins", "margin", "model", edition, model)
+
+    def save_calibration_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
+        self._save_article_values("calibration_margins", "margin", "model", edition, model, margins)
+
+    def embeddings(self, edition: Edition, encoder: str) -> NDArray[np.float32] | None:
+        """(texts, dimensions): a row for each paragraph, followed by one for each of its points, in order.
+
+        None if `encoder` has not run yet.
+        """
+        rows = self._embedding_rows(edition, encoder)
+        if not rows or any(row["vector"] is None for row in rows):
+            return None
+        return np.concatenate(
+            [np.frombuffer(row["vector"], dtype="<f4").reshape(row["texts"], -1) for row in rows]
+        )
+
+    def save_embeddings(self, edition: Edition, encoder: str, vectors: NDArray[np.float32]) -> None:
+        """`vectors`: as `embeddings` returns them."""
+        rows = self._embedding_rows(edition, encoder)
+        counts = [row["texts"] for row in rows]
+        if sum(counts) != len(vectors):
+            raise ValueError(f"{len(vectors)} vectors for {sum(counts)} texts")
+        parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
+        with self._database.transaction() as db:
+            db.table("embeddings").insert_all(
+                (
+                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
+                    for row, part in zip(rows, parts, strict=True)
+                ),
+                replace=True,
+            )
+
+    def _embedding_rows(self, edition: Edition, encoder: str) -> list[dict[str, Any]]:
+        """Each paragraph's id, number of texts (itself and its points), and vectors as stored or None."""
+        return self._database.rows(
+            """
+            SELECT
+                paragraphs.id AS paragraph,
+                (SELECT 1 + count(*) FROM points WHERE points.paragraph = paragraphs.id) AS texts,
+                vector
+            FROM paragraphs
+            JOIN articles ON articles.id = paragraphs.article
+            JOIN editions ON editions.id = articles.edition
+            LEFT JOIN embeddings ON embeddings.paragraph = paragraphs.id AND encoder = ?
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
+            ORDER BY articles.id, paragraphs.id
+            """,
+            [encoder, edition.sha256, edition.code],
+        )
+
+    def _article_values(
+        self, table: str, column: str, made_by: str, edition: Edition, name: str
+    ) -> dict[str, Any]:
+        rows = self._database.rows(
+            f"""
+            SELECT number, {column} AS value
+            FROM {table}
+            JOIN articles ON articles.id = {table}.article
+            JOIN editions ON editions.id = articles.edition
+            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND {made_by} = ?
+            """,  # noqa: S608  # names are literals of this module
+            [edition.sha256, edition.code, name],
+        )
+        return {row["number"]: row["value"] for row in rows}
+
+    def _save_article_values(
+        self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
+    ) -> None:
+        rows = self._database.rows(
+            """
+            SELECT articles.id, number
+            FROM articles JOIN editions ON editions.id = articles.edition
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
+            """,
+            [edition.sha256, edition.code],
+        )
+        with self._database.transaction() as db:
+            db.table(table).insert_all(
+                (
+                    {"article": row["id"], made_by: name, column: values[row["number"]]}
+                    for row in rows
+                    if row["number"] in values
+                ),
+                replace=True,
+            )
+
+    def _load_articles(self, edition: Edition, number: str | None = None) -> tuple[Article, ...]:
+        """All articles of the code itself, or only the one with this number."""
+        wanted = """
+            FROM articles
+            JOIN editions ON editions.id = articles.edition
+            {joins}
+            WHERE sha256 = :sha256 AND code = :code AND preliminary = 0
+                AND (:number IS NULL OR articles.number = :number)
+            ORDER BY articles.id{order}
+        """
+        paragraph_join = "JOIN paragraphs ON paragraphs.article = articles.id"
+        point_join = f"{paragraph_join} JOIN points ON points.paragraph = paragraphs.id"
+
+        def load(columns: str, joins: str, order: str) -> list[dict[str, Any]]:
+            sql = f"SELECT {columns} {wanted.format(joins=joins, order=order)}"
+            return self._database.rows(
+                sql, {"sha256": edition.sha256, "code": edition.code, "number": number}
+            )
+
+        articles = load("articles.*", "", "")
+        paragraphs = load("paragraphs.*", paragraph_join, ", paragraphs.id")
+        points = load("points.*", point_join, ", paragraphs.id, points.id")
+        points_of = {
+            paragraph: tuple(Point(row["number"], row["text"]) for row in rows)
+            for paragraph, rows in groupby(points, key=lambda row: row["paragraph"])
+        }
+        paragraphs_of = {
+            article: tuple(
+                Paragraph(row["number"], row["text"], points_of.get(row["id"], ())) for row in rows
+            )
+            for article, rows in groupby(paragraphs, key=lambda row: row["article"])
+        }
+        return tuple(
+            Article(
+                number=row["number"],
+                title=row["title"],
+                paragraphs=paragraphs_of.get(row["id"], ()),
+                part=row["part"],
+                chapter=row["chapter"],
+                section=row["section"],
+            )
+            for row in articles
+        )
+
+
+def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int) -> None:
+    record = {
+        "edition": edition,
+        "preliminary": preliminary,
+        "number": article.number,
+        "title": article.title,
+        "part": article.part,
+        "chapter": article.chapter,
+        "section": article.section,
+        "text": article.text,
+    }
+    article_id = db.table("articles").insert(record).last_pk
+    for paragraph in article.paragraphs:
+        record = {"article": article_id, "number": paragraph.number, "text": paragraph.text}
+        paragraph_id = db.table("paragraphs").insert(record).last_pk
+        db.table("points").insert_all(
+            {"paragraph": paragraph_id, "number": point.number, "text": point.text}
+            for point in paragraph.points
+        )
+    db.table("cross_references").insert_all(
+        {
+            "article": article_id,
+            "to_article": reference.article,
+            "to_paragraph": reference.paragraph,
+            "to_point": reference.point,
+        }
+        for reference in find_references(article.text)
+        if reference.article != article.number
+    )
