@@ -26,7 +26,8 @@ _DOTTED_POINT = re.compile(r"(\d{1,3})()\. (?=\S)(.*)")  # "1. in Betrieben" ins
 _CAPITAL_POINT = re.compile(r"([IVX]{1,5})()(?:[.)]| ?[–—-]) (?=\S)(.*)")  # "IV. ", "IV - "
 _LONGEST_PARAGRAPH_GAP = 9  # between numbers in parentheses, which begin hardly any other line
 _DEFINITION = re.compile(
-    r"[“\"„«‘][^“”\"„«»]{1,100}[”\"“»’],?(?:,.{0,60},)? (?:means?|includes?|has|have|is|in)\b"
+    r"(?:[“\"„][^“”\"„]{1,100}[”\"“]|‘[^‘’]{1,100}’|«[^«»]{1,100}»),?(?:.{0,60},)?"
+    r" (?:means?|includes?|has|have|is|in)\b"
 )
 _LOOKAHEAD = 60  # lines in which the point after "(i)" is looked for
 
