@@ -11,7 +11,7 @@ from labourqa.models.weights import find_weights
 from labourqa.pipeline import name_model
 from labourqa.store.database import Store
 
-LIBRARIES = ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdf", "streamlit")
+LIBRARIES = ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdfium2", "streamlit")
 
 
 def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
