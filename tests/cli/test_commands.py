@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labourqa.cli.main import main
-from labourqa.config import DATA, Settings
+from labourqa.config import DATA, PAGE, Settings, load_settings
 from labourqa.documents.document import read_document
 from labourqa.pipeline import open_assistant
 from labourqa.store import Store
@@ -266,3 +266,27 @@ def test_models_lists_the_embedded_models_and_how_to_fetch_them(
     ]
     assert main(["models", "verify", "smollm2-135m"]) == 0
     assert capsys.readouterr().out.startswith("smollm2-135m: not on this machine")
+
+
+def test_ui_serves_the_page_with_the_settings_of_its_flags(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[list[str]] = []
+    monkeypatch.setattr("streamlit.web.cli.main", lambda arguments, **_: served.append(arguments))
+    for name in ("MODEL", "PRECISION", "METHOD", "CACHE_BITS"):
+        monkeypatch.setenv(f"LABOURQA_{name}", "")  # restored after the test
+    assert main(["ui", "--port", "8600", "--model", "my-model", "--cache-bits", "8"]) == 0
+    assert served == [["run", str(PAGE), "--server.port=8600"]]
+    page_settings = load_settings({})
+    assert (page_settings.model, page_settings.cache_bits) == ("my-model", 8)
+    assert (page_settings.precision, page_settings.method) == ("auto", "auto")
+    assert (home / "labourqa.db").is_file()
+
+
+def test_ui_reports_a_broken_database_instead_of_serving_the_page(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("streamlit.web.cli.main", lambda *_, **__: pytest.fail("the page is served"))
+    (home / "labourqa.db").write_bytes(b"broken" * 1000)
+    assert main(["ui"]) == 1
+    assert "labourqa.db cannot be used" in capsys.readouterr().err

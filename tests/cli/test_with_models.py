@@ -14,6 +14,7 @@ from labourqa.cli.main import main
 from labourqa.config import Settings
 from labourqa.store import Store
 from tests.cli.process import ROOT, run_labourqa
+from tests.fakes import FakeEngine
 
 pytestmark = pytest.mark.model
 
@@ -118,6 +119,31 @@ def test_bench_compares_methods_in_a_table_a_result_and_a_chart(prepared_home: P
     assert [method["method"] for method in results["methods"]] == ["one-by-one", "packed", "article-cache"]
     assert results["articles"] == 4
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_json_prints_the_document_that_it_writes(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With an engine that reads at once; the benchmark itself uses torch to describe the machine."""
+    assert main(["bench", "--methods", "one-by-one,packed", "--repetitions", "2", "--sweep", "--json"]) == 0
+    shown = capsys.readouterr()
+    (written,) = (home / "benchmarks").glob("*.json")
+    document = json.loads(shown.out)
+    assert document == json.loads(written.read_text())
+    assert len(document["methods"][0]["seconds_all"]) == 2
+    assert len(document["sweep"]) == 11
+    assert written.with_suffix(".png").is_file()
+    assert f"{written} and {written.stem}.png written\n" in shown.err
+
+
+def test_bench_says_below_the_table_why_a_method_was_refused(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--methods", "whole-code,packed", "--repetitions", "1"]) == 0
+    _, refused, packed, reason = capsys.readouterr().out.splitlines()
+    assert refused.split() == ["whole-code", "refused"]
+    assert packed.startswith("packed ")
+    assert reason.startswith("whole-code: The code and the question take ")
 
 
 def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_asked_again(
