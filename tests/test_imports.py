@@ -71,7 +71,9 @@ def test_an_outside_library_is_imported_by_its_owners_only(path: Path) -> None:
         assert owners is None or unit(path) in owners, f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("package", sorted(path.parent for path in PACKAGE.glob("*/__init__.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "package", sorted(path.parent for path in PACKAGE.glob("*/__init__.py")), ids=lambda p: p.name
+)
 def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> None:
     docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
     assert docstring

@@ -17,7 +17,7 @@ from labourqa.law.citations import quote_reference
 from labourqa.law.references import Reference, find_references
 from labourqa.law.structure import Article
 
-# The lowest share of a sentence's key terms that must occur in the cited articles. Sentences made of the law's own words
+# The lowest share of a sentence's key terms that must occur in the cited articles. Sentences in the law's own words
 # reach 1, a paraphrase in plain words keeps about two thirds, and a sentence about another subject a quarter.
 MIN_SHARED_TERMS = 0.5
 
