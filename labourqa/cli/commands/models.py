@@ -6,7 +6,8 @@ from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_result
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
-from labourqa.models.weights import EMBEDDED, fetch_weights, find_weights, verify_weights
+from labourqa.models.catalogue import EMBEDDED
+from labourqa.models.weights import fetch_weights, find_weights, verify_weights
 
 
 @click.command("models")
@@ -22,7 +23,7 @@ def command(settings: Settings, *, action: str, name: str | None) -> None:
     with TerminalProgress() as progress:
         for model in [name] if name else EMBEDDED:
             if action == "fetch":
-                weights = fetch_weights(model, settings.models, show_progress=progress.show_done)
+                weights = fetch_weights(model, settings.models, progress=progress)
                 print_result(f"{model}: {weights.folder}")
                 continue
             found = find_weights(model, settings.models)
