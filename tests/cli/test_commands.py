@@ -268,6 +268,21 @@ def test_models_lists_the_embedded_models_and_how_to_fetch_them(
     assert capsys.readouterr().out.startswith("smollm2-135m: not on this machine")
 
 
+def test_models_lists_a_local_folder_whose_files_have_no_checksums(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "my-model").mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (home / "my-model" / name).write_text("{}")
+    (home / "my-model" / "model.safetensors").write_bytes(b"weights")
+    assert main(["models", "list", "my-model"]) == 0
+    assert capsys.readouterr().out.startswith(f"my-model: {home / 'my-model'} (files:")
+    assert main(["models", "fetch", "my-model"]) == 0
+    assert capsys.readouterr().out == f"my-model: {home / 'my-model'}\n"
+    assert main(["models", "verify", "my-model"]) == 0
+    assert capsys.readouterr().out == "my-model: it has no recorded checksums\n"
+
+
 def test_ui_serves_the_page_with_the_settings_of_its_flags(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
