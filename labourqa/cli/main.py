@@ -60,7 +60,10 @@ def run() -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     try:
-        status: int | None = labourqa.main(argv, prog_name="labourqa", standalone_mode=False)
+        with labourqa.make_context("labourqa", list(argv)) as context:
+            labourqa.invoke(context)
+    except click.exceptions.Exit as error:  # --help and --version
+        return error.exit_code
     except click.ClickException as error:  # wrong usage
         error.show()
         return error.exit_code
@@ -70,10 +73,11 @@ def main(argv: Sequence[str]) -> int:
     except MemoryError:
         _print_error("There is not enough memory; choose a smaller model or a smaller --batch-tokens.")
         return 1
-    except click.Abort:  # Ctrl-C; click has ended the line
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)  # ends the line of "^C"
         _print_error("interrupted.")
         return 130
-    return status or 0
+    return 0
 
 
 def _print_error(sentence: str) -> None:

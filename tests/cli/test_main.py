@@ -99,12 +99,15 @@ def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
     assert shown.out == ""
 
 
-def test_a_bug_keeps_its_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, EOFError, OSError])
+def test_a_bug_keeps_its_traceback(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     def load_models(*_: object) -> None:
-        raise ZeroDivisionError
+        raise error
 
     monkeypatch.setattr("labourqa.pipeline.load_models", load_models)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         main(["ask", "How is night work paid?"])
 
 

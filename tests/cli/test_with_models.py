@@ -152,9 +152,9 @@ def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_
     text = (ROOT / "data" / "labour-code-lt.en.txt").read_text()
     (tmp_path / "short.txt").write_text(text[: text.index("Article 24. ")])
     (tmp_path / "models").symlink_to(prepared_home / "models", target_is_directory=True)
-    command = [sys.executable, "-m", "labourqa", "ingest", "short.txt"]
+    command = [sys.executable, "-m", "labourqa", "ingest", str(tmp_path / "short.txt")]
     with subprocess.Popen(
-        command, env=os.environ | {"LABOURQA_HOME": str(tmp_path)}, cwd=tmp_path,
+        command, env=os.environ | {"LABOURQA_HOME": str(tmp_path)}, cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # A shell's background job, as tests may be, ignores Ctrl-C, and so would what it starts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
