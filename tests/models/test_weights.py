@@ -40,10 +40,12 @@ from labourqa.models.catalogue import EMBEDDED, EmbeddedModel
 from labourqa.models.weights import choose_model, fetch_weights
 if "TINY" in os.environ:
     EMBEDDED["tiny"] = EmbeddedModel(**json.loads(os.environ["TINY"]))
-try:
-    print({expression})
-except WeightsError as error:
-    print("WeightsError:", error)
+def attempt(function):
+    try:
+        return str(function())
+    except WeightsError as error:
+        return f"WeightsError: {{error}}"
+print(attempt(lambda: {expression}))
 """
 
 
@@ -80,7 +82,8 @@ def serve(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Itera
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # shutdown() waits for the next poll, by default half a second.
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -546,27 +549,44 @@ def test_without_network_the_hub_s_error_is_one_sentence_within_15_seconds(tmp_p
     assert sentence.count("\n") == 0
 
 
+REFUSALS = [
+    (401, "GatedRepo", "accept the licence on its page"),
+    (403, "GatedRepo", "accept the licence on its page"),
+    (403, "", "accept the licence on its page"),
+    (404, "RepoNotFound", "the hub shows no model with that name"),
+    (401, "", "run `hf auth login`"),
+    (404, "RevisionNotFound", "has no revision v2"),
+    (404, "EntryNotFound", "has no config.json"),
+    (500, "", "cannot be downloaded from the model hub (Server error"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What comes of each of REFUSALS; from one child process, because each takes a second to start."""
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        case = int(handler.path.partition("model-")[2].partition("/")[0])
+        status, error_code, _ = REFUSALS[case]
+        refuse(status, error_code)(handler)
+
+    home = str(tmp_path_factory.mktemp("hub"))
+    names = [f"owner/model-{case}@v2" for case in range(len(REFUSALS))]
+    expression = f"json.dumps([attempt(lambda: fetch_weights(name, Path({home!r}))) for name in {names}])"
+    with serve(answer) as url:
+        sentences: list[str] = json.loads(
+            run_child(expression, HF_ENDPOINT=url, HF_HOME=home, HF_TOKEN="hf_mine")
+        )
+    return sentences
+
+
 @pytest.mark.parametrize(
-    ("status", "error_code", "expected"),
-    [
-        (401, "GatedRepo", "accept the licence on its page"),
-        (403, "GatedRepo", "accept the licence on its page"),
-        (403, "", "accept the licence on its page"),
-        (404, "RepoNotFound", "the hub shows no model with that name"),
-        (401, "", "run `hf auth login`"),
-        (404, "RevisionNotFound", "has no revision v2"),
-        (404, "EntryNotFound", "has no config.json"),
-        (500, "", "cannot be downloaded from the model hub (Server error"),
-    ],
+    "case", range(len(REFUSALS)), ids=lambda case: f"{REFUSALS[case][0]} {REFUSALS[case][1]}"
 )
-def test_a_refusal_of_the_hub_is_explained_in_one_sentence(
-    tmp_path: Path, status: int, error_code: str, expected: str
-) -> None:
-    with serve(refuse(status, error_code)) as url:
-        sentence = fetch_from_hub(f"{LLAMA}@v2", url, tmp_path)
-    assert sentence.startswith("WeightsError: ")
-    assert expected in sentence
-    assert sentence.count("\n") == 0
+def test_a_refusal_of_the_hub_is_explained_in_one_sentence(refused: list[str], case: int) -> None:
+    assert refused[case].startswith("WeightsError: ")
+    assert REFUSALS[case][2] in refused[case]
+    assert refused[case].count("\n") == 0
 
 
 def test_a_hub_model_with_pickle_weights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
