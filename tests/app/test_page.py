@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from labourqa.config import PAGE
 from labourqa.store import Store
+from tests.app.driver import labels, open_page, page_server, texts
 
 pytestmark = pytest.mark.model
 NIGHT = "I am working in shifts. Sometimes I have to work at night. Do they need to pay more for working at night?"
@@ -18,13 +15,8 @@ NIGHT = "I am working in shifts. Sometimes I have to work at night. Do they need
 @pytest.fixture(scope="module")
 def server_home(prepared_home: Path) -> Iterator[Path]:
     """The data folder of one server, which all tests visit."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABOURQA_HOME", str(prepared_home))
-        patch.setenv("LABOURQA_MODEL", "smollm2-135m")
-        patch.syspath_prepend(str(PAGE.parent))  # so does `streamlit run`
-        st.cache_resource.clear()
+    with page_server(prepared_home, model="smollm2-135m"):
         yield prepared_home
-        st.cache_resource.clear()
 
 
 @pytest.fixture
@@ -32,27 +24,6 @@ def home(server_home: Path) -> Path:
     with Store(server_home / "labourqa.db") as store:
         store.conversations.erase_all()
     return server_home
-
-
-def open_page(page: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120)
-    for name, value in query.items():
-        app.query_params[name] = value
-    if page:
-        app.switch_page(f"app_pages/{page}.py")
-    return app.run()
-
-
-def texts(app: AppTest) -> str:
-    """All text on the page, without the escapes of Markdown."""
-    elements: list[Any] = [
-        *app.text, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.header, *app.subheader,
-    ]  # fmt: skip
-    return "\n".join(element.value for element in elements).replace("\\", "")
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label.replace("\\", "") for button in app.button]
 
 
 def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
