@@ -123,7 +123,7 @@ def _show_seconds_chart(seconds: Seconds) -> None:
     }
     if seconds.answer_first_token < seconds.answer:
         stages["first token"] = seconds.answer_first_token
-        stages["answer"] = seconds.answer - seconds.answer_first_token
+        stages["rest of the answer"] = seconds.answer - seconds.answer_first_token
     else:  # not generated
         stages["answer"] = seconds.answer
     rows = [{"stage": stage, "seconds": value} for stage, value in stages.items()]

@@ -168,7 +168,9 @@ def _show_published(cases: Sequence[Case], reports: Sequence[Report]) -> None:
     figures = published_figures()
     low, high = figures.answer_seconds
     st.subheader("Compared with the published figures", anchor=False)
-    st.caption(escape_markdown(f"Published: {figures.model} on {figures.device}."))
+    st.caption(
+        escape_markdown(f"In brackets: the figures published for {figures.model} on {figures.device}.")
+    )
     rows = []
     for case, report in zip(cases, reports, strict=True):
         if case.published:
@@ -183,7 +185,6 @@ def _show_published(cases: Sequence[Case], reports: Sequence[Report]) -> None:
                     "answer, s": f"{report.seconds.answer:.1f} [{low} to {high}]",
                 }
             )
-    st.caption("The published figures are in brackets.")
     st.table(rows)
 
 

@@ -15,7 +15,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from labourqa.store import Store
 
@@ -114,13 +123,16 @@ def new_visitor(
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
+    def note_error(message: ConsoleMessage) -> None:
+        # Streamlit looks for its own addresses below the page's first, and finds them above.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            errors.append(f"{message.text} ({message.location['url']})")
+
     def open_context(viewport: ViewportSize) -> BrowserContext:
         context = browser.new_context(viewport=viewport)
         context.set_default_timeout(30_000)
         context.on("weberror", lambda error: errors.append(str(error.error)))
-        context.on(
-            "console", lambda message: errors.append(message.text) if message.type == "error" else None
-        )
+        context.on("console", note_error)
         contexts.append(context)
         return context
 
