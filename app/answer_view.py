@@ -24,7 +24,7 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
     for unknown in report.unknown:
         st.warning(escape_markdown(f"The {report.run.edition.code} has no {unknown}."))
     with open_store() as store:
-        edition = find_edition(store, report.run.edition.sha256)
+        edition = find_edition(store, report.run.edition)
     if answer.kind == "refused":
         st.info(escape_markdown(answer.text), icon=":material/do_not_disturb_on:")
     elif not answer.statements:

@@ -28,16 +28,20 @@ def choose_settings(settings: Settings) -> None:
 
 
 def current_edition(store: Store) -> Edition:
-    """The edition that this visitor chose, by default the one ingested last."""
+    """The edition that this visitor chose, by default the current one of the database."""
     current = Assistant(
         current_settings(), store
     ).current_edition()  # ingests the embedded one the first time
-    return find_edition(store, st.session_state.get("edition", "")) or current
+    chosen: Edition = st.session_state.get("edition", current)
+    return find_edition(store, chosen) or current
 
 
 def choose_edition(edition: Edition) -> None:
-    st.session_state.edition = edition.sha256
+    st.session_state.edition = edition
 
 
-def find_edition(store: Store, sha256: str) -> Edition | None:
-    return next((edition for edition in store.editions.all() if edition.sha256 == sha256), None)
+def find_edition(store: Store, wanted: Edition) -> Edition | None:
+    """The edition as it is stored now: its code may have been renamed, or it may have been removed (None)."""
+    of_file = [edition for edition in store.editions.all() if edition.sha256 == wanted.sha256]
+    renamed = of_file[0] if len(of_file) == 1 else None
+    return next((edition for edition in of_file if edition.code == wanted.code), renamed)

@@ -1,7 +1,8 @@
 """Settings: the visitor's own, the edition, the server's model, what is installed, and erasing conversations."""
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -84,16 +85,13 @@ def _describe_method(name: str) -> str:
 def _show_editions() -> None:
     st.header("The labour code", anchor=False)
     with open_store() as store:
-        editions = {edition.sha256: edition for edition in store.editions.all()}
+        labels = _label_editions(store.editions.all())
         current = current_edition(store)
-    st.session_state.setdefault("edition-sha256", current.sha256)
-    chosen = st.selectbox(
-        "Answer from",
-        list(editions),
-        format_func=lambda sha256: str(editions[sha256]),
-        key="edition-sha256",
+    if st.session_state.get("edition-choice") not in labels:  # not chosen yet, or removed meanwhile
+        st.session_state["edition-choice"] = current
+    choose_edition(
+        st.selectbox("Answer from", list(labels), format_func=labels.__getitem__, key="edition-choice")
     )
-    choose_edition(editions[chosen])
     uploaded = st.file_uploader(
         "Another code (PDF, Word or text)",
         ["pdf", "docx", "txt"],
@@ -103,6 +101,15 @@ def _show_editions() -> None:
         with _temporary_file(uploaded) as path:
             _show_preview(parse_code(read_document(path).text))
         st.button("Store this code", type="primary", key="store-code", on_click=_store_code, args=(uploaded,))
+
+
+def _label_editions(editions: Sequence[Edition]) -> dict[Edition, str]:
+    """Different labels, as a selectbox needs: two files of one name may hold different texts of one version."""
+    count = Counter(map(str, editions))
+    return {
+        edition: f"{edition}, SHA-256 {edition.sha256[:8]}" if count[str(edition)] > 1 else str(edition)
+        for edition in editions
+    }
 
 
 def _show_preview(code: Code) -> None:
@@ -121,9 +128,9 @@ def _show_preview(code: Code) -> None:
 def _store_code(uploaded: UploadedFile) -> None:
     """A callback, which runs before the page is drawn again, so that the new edition can be chosen there."""
     with user_errors(), _temporary_file(uploaded) as path, open_store() as store:
-        edition: Edition = Assistant(current_settings(), store).ingest(path)
+        edition = Assistant(current_settings(), store).ingest(path)
         choose_edition(edition)
-        st.session_state["edition-sha256"] = edition.sha256
+        st.session_state["edition-choice"] = edition
         st.session_state["stored-uploads"] = st.session_state.get("stored-uploads", 0) + 1
 
 

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from tests.conftest import small_code
 from tests.fakes import FakeEngine, fake_models
 
 QUESTION = "How is night work paid?"
-LoadModels = Callable[..., Models]
 
 
 @pytest.fixture
@@ -27,6 +27,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
     monkeypatch.setattr("labourqa.pipeline.load_models", lambda settings, progress: fake_models())
     return tmp_path
+
+
+@pytest.fixture
+def no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the settings, the part that describes the machine imports torch and is left out."""
+    monkeypatch.setattr("labourqa.doctor.describe_installation", lambda settings, store: {})
 
 
 @pytest.fixture
@@ -104,8 +110,7 @@ def test_an_article_that_the_code_does_not_have_is_named(server: None) -> None:
     assert "The Labour Code of Nowhere has no Art. 99." in texts(app)
 
 
-def test_a_visitor_settings_do_not_reach_others(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labourqa.doctor.describe_installation", lambda settings, store: {})  # loads torch
+def test_the_settings_of_a_visitor_do_not_reach_others(server: None, no_installation: None) -> None:
     app, other = open_page("settings"), open_page("settings")
     app.number_input(key="top").set_value(1).run()
     other.run()
@@ -113,6 +118,43 @@ def test_a_visitor_settings_do_not_reach_others(server: None, monkeypatch: pytes
     app.switch_page("app_pages/settings.py").run()
     assert app.number_input(key="top").value == 1
     assert other.number_input(key="top").value is None
+
+
+def test_an_edition_is_chosen_by_its_text_and_not_by_its_name(
+    server: None, home: Path, no_installation: None
+) -> None:
+    """Two files may have the same name and date, but different texts."""
+    database = Settings(home=home).database
+    other_text = replace(small_code(), articles=small_code().articles[:1])
+    with Store(database) as store:
+        store.editions.save(other_text, source="nowhere.txt", sha256="1" * 64)
+    app = open_page("settings")
+    assert [option[-8:] for option in app.selectbox(key="edition-choice").options] == ["11111111", "00000000"]
+    app.selectbox(key="edition-choice").select_index(1).run()
+    app.switch_page("app_pages/ask.py").run()
+    ask(app, QUESTION)
+    assert "3 of 3 articles read" in app.expander[0].label
+    app.switch_page("app_pages/settings.py").run()
+    app.selectbox(key="edition-choice").select_index(0).run()
+    app.switch_page("app_pages/ask.py").run()
+    ask(app, QUESTION)
+    assert "1 of 1 articles read" in app.expander[-1].label
+
+
+def test_the_citations_of_an_answer_open_while_its_edition_is_stored(server: None, home: Path) -> None:
+    app = open_page()
+    ask(app, QUESTION)
+
+    def can_be_opened() -> bool:
+        [citation] = [button for button in app.run().button if button.label == "Art\\. 2"]
+        return not citation.disabled
+
+    assert can_be_opened()
+    with Store(Settings(home=home).database) as store:
+        store.editions.rename_code("Labour Code of Nowhere", "Code of Nowhere")
+        assert can_be_opened()
+        store.editions.remove(store.editions.current())
+        assert not can_be_opened()
 
 
 def test_an_interrupted_evaluation_is_continued(server: None, home: Path) -> None:
