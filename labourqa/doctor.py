@@ -29,7 +29,7 @@ def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
         else "bitsandbytes is not installed; it exists for Linux and Windows",
         "model": _describe_model(settings),
         "data": str(settings.home),
-        "article cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files",
+        "prefix cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files",
         "editions": "; ".join(map(str, store.editions.all())) or "none yet, run `labourqa ingest`",
     }
 

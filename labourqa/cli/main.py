@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 class _CommandGroup(click.Group):
-    """Imports a command only to run it: all of them together would make `labourqa --help` take seconds."""
+    """Imports a command only to run it: importing all would add half a second to `labourqa --help`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click passes the context
         return list(COMMANDS)

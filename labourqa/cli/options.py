@@ -31,7 +31,7 @@ MODEL_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--cache-bits",
         type=click.Choice(CACHE_BITS),
-        help="Bits of each number in the article cache (default: 16).",
+        help="Bits of each number in the prefix cache (default: 16).",
     ),
 )
 BATCH_TOKENS: Decorator = click.option(

@@ -1,1 +1,1 @@
-"""The commands: `labourqa NAME` is the function `command` of the module NAME. They may import the whole package."""
+"""The commands: `labourqa NAME` runs `command` in the module NAME."""

@@ -33,13 +33,12 @@ QUESTION = "May I be dismissed during sick leave, and how long before must notic
     BATCH_TOKENS,
     click.option("--batch-articles", metavar="N", help="Articles of a fixed batch (default: 8)."),
 )
-@click.option("--question", default=QUESTION, show_default=True, help="The question that is asked.")
+@click.option("--question", default=QUESTION, help=f"The question that is asked (default: {QUESTION})")
 @click.option(
     "--methods",
     default=",".join(BENCHMARK_METHODS),
     metavar="NAMES",
-    show_default=True,
-    help="Methods to compare, separated by commas.",
+    help=f"Methods to compare, separated by commas (default: all: {', '.join(BENCHMARK_METHODS)}).",
 )
 @click.option(
     "--articles",
@@ -52,8 +51,7 @@ QUESTION = "May I be dismissed during sick leave, and how long before must notic
     type=click.IntRange(min=1),
     metavar="N",
     default=3,
-    show_default=True,
-    help="Timed runs of each method.",
+    help="Timed runs of each method (default: 3).",
 )
 @click.option("--sweep", is_flag=True, help="Also measure other batch sizes.")
 @click.option(

@@ -18,8 +18,8 @@ from labourqa.pipeline import open_assistant
 def command(settings: Settings, *, file: Path | None) -> None:
     """Read a labour code into the database.
 
-    FILE is a text, PDF or Word file and becomes the current edition; without it, the embedded edition does. The
-    model then reads the code once, so that questions are answered in seconds.
+    FILE is a PDF, Word, HTML, XML or text file and becomes the current edition; without it, the embedded edition does.
+    The model then reads the code once, so that questions are answered in seconds.
     """
     with TerminalProgress() as progress, open_assistant(settings, progress) as assistant:
         edition = assistant.ingest(file)

@@ -6,7 +6,8 @@ from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_result
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
-from labourqa.models.weights import EMBEDDED, fetch_weights, find_weights, verify_weights
+from labourqa.models.catalogue import EMBEDDED
+from labourqa.models.weights import fetch_weights, find_weights, verify_weights
 
 
 @click.command("models")
@@ -16,13 +17,13 @@ from labourqa.models.weights import EMBEDDED, fetch_weights, find_weights, verif
 def command(settings: Settings, *, action: str, name: str | None) -> None:
     """List, fetch or verify model files.
 
-    NAME is a model as in --model; without it, these are the embedded models. "verify" compares their files with the
-    checksums recorded when they were fetched.
+    NAME is a model as in --model of `labourqa ask`; without it, these are the embedded models. "verify" compares the
+    files of an embedded model with the checksums recorded when they were fetched.
     """
     with TerminalProgress() as progress:
         for model in [name] if name else EMBEDDED:
             if action == "fetch":
-                weights = fetch_weights(model, settings.models, show_progress=progress.show_done)
+                weights = fetch_weights(model, settings.models, progress=progress)
                 print_result(f"{model}: {weights.folder}")
                 continue
             found = find_weights(model, settings.models)
@@ -30,6 +31,7 @@ def command(settings: Settings, *, action: str, name: str | None) -> None:
                 print_result(f"{model}: not on this machine; `labourqa models fetch {model}` fetches it")
             elif action == "verify":
                 verify_weights(found)
-                print_result(f"{model}: the checksums are correct")
+                result = "the checksums are correct" if model in EMBEDDED else "it has no recorded checksums"
+                print_result(f"{model}: {result}")
             else:
                 print_result(f"{model}: {found.folder} ({found.revision})")
