@@ -16,8 +16,8 @@ from labourqa.law.references import Reference
 from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.methods import METHODS
 
-# Surrogates are not characters: UTF-8 cannot hold them.
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
+# Without surrogates, which UTF-8 cannot hold.
+TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 WORDS = st.lists(
     st.sampled_from(["leave", "Article 57(1)", "72^1", "¶", "\n", "1)", "\x00", "'"]), max_size=6
 )

@@ -259,16 +259,19 @@ def test_a_margin_is_reduced_by_what_the_model_says_without_a_question(make_assi
 
 
 def test_calibration_margins_are_stored_once_for_each_model(
-    make_assistant: MakeAssistant, store: Store, small_edition: Edition
+    make_assistant: MakeAssistant,
 ) -> None:
     engine = FakeEngine()
-    asked = lambda: [call.question for call in engine.score_calls].count(CALIBRATION_QUESTION)  # noqa: E731
+
+    def times_asked() -> int:
+        return [call.question for call in engine.score_calls].count(CALIBRATION_QUESTION)
+
     make_assistant(engine).ask(NIGHT)
     make_assistant(engine).ask("When do I get special leave?")
-    assert asked() == 1
+    assert times_asked() == 1
     engine.info = dataclasses.replace(engine.info, dtype="bfloat16")
     make_assistant(engine).ask(NIGHT)
-    assert asked() == 2
+    assert times_asked() == 2
 
 
 def test_calibration_margins_are_computed_for_new_articles_of_a_shortlist_alone(
