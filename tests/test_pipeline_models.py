@@ -9,26 +9,26 @@ import pytest
 
 from labourqa.answering.report import Report
 from labourqa.config import REFERENCE_CASES, Settings
-from labourqa.errors import QuestionError
+from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import read_cases
-from labourqa.law.references import Reference
 from labourqa.law.structure import Code
-from labourqa.pipeline import NULL_QUESTION, Models, SilentProgress, ask, check_question, resolve_mentions
-from labourqa.store.database import Store
+from labourqa.pipeline import CALIBRATION_QUESTION, Assistant
+from labourqa.store import Store
+from tests.fakes import RecordingProgress
 
-model = pytest.mark.model
+pytestmark = pytest.mark.model
 
 
 @pytest.fixture
 def home_store(prepared_home: Path) -> Iterator[Store]:
-    with Store(prepared_home / "labourqa.db") as store:
+    with Store(Settings(home=prepared_home).database) as store:
         yield store
 
 
 @pytest.fixture(scope="module")
 def case_reports(prepared_home: Path, models: Models) -> dict[str, Report]:
     """The reference cases, each asked once."""
-    with Store(prepared_home / "labourqa.db") as store:
+    with Store(Settings(home=prepared_home).database) as store:
         return {
             case.id: ask_embedded(case.question, prepared_home, store, models)
             for case in read_cases(REFERENCE_CASES)
@@ -37,14 +37,15 @@ def case_reports(prepared_home: Path, models: Models) -> dict[str, Report]:
 
 def ask_embedded(question: str, home: Path, store: Store, models: Models, **options: object) -> Report:
     settings = dataclasses.replace(Settings(home=home), **options)  # type: ignore[arg-type]  # any settings
-    return ask(question, settings=settings, store=store, models=models, progress=SilentProgress())
+    return Assistant(settings, store, models=models).ask(question)
 
 
-@model
 @pytest.mark.parametrize("case", ["case-1", "case-2", "case-3", "case-4"])
-def test_reference_cases_are_answered_from_the_code(case: str, case_reports: dict[str, Report]) -> None:
+def test_reference_cases_are_answered_from_the_code(
+    case: str, case_reports: dict[str, Report], code: Code
+) -> None:
     report = case_reports[case]
-    law = "\n".join(article.text for article in report.articles)
+    law = "\n".join(article.text for article in code.articles)
     assert report.answer.kind == "quoted"
     assert report.answer.citations
     for citation in report.answer.citations:
@@ -53,14 +54,12 @@ def test_reference_cases_are_answered_from_the_code(case: str, case_reports: dic
         assert citation.reference.article in report.selection.selected
 
 
-@model
 def test_night_work_is_answered_with_one_and_a_half_times(case_reports: dict[str, Report]) -> None:
     report = case_reports["case-2"]
     assert {"117", "144"} <= set(report.selection.selected)
     assert "one and a half times" in report.answer.text
 
 
-@model
 def test_the_eight_types_of_contract_are_named(case_reports: dict[str, Report]) -> None:
     report = case_reports["case-1"]
     assert report.selection.selected[0] == "66"
@@ -77,7 +76,6 @@ def test_the_eight_types_of_contract_are_named(case_reports: dict[str, Report]) 
         assert kind in report.answer.text
 
 
-@model
 def test_the_ways_to_resign_are_quoted_with_their_notice_and_reasons(case_reports: dict[str, Report]) -> None:
     report = case_reports["case-3"]
     assert {"55", "56"} <= set(report.selection.selected)
@@ -85,7 +83,6 @@ def test_the_ways_to_resign_are_quoted_with_their_notice_and_reasons(case_report
         assert words in report.answer.text
 
 
-@model
 def test_a_mother_to_be_hears_of_pregnancy_childbirth_and_child_care(case_reports: dict[str, Report]) -> None:
     """Of the seven articles of the published answer, 52 (remote work) is not selected (docs/quality.md)."""
     report = case_reports["case-4"]
@@ -98,7 +95,6 @@ def test_a_mother_to_be_hears_of_pregnancy_childbirth_and_child_care(case_report
         assert words in report.answer.text
 
 
-@model
 @pytest.mark.parametrize(
     "question",
     [
@@ -118,7 +114,6 @@ def test_near_misses_and_attacks_are_refused(
     assert "it covers" in report.answer.text
 
 
-@model
 def test_a_question_outside_the_code_is_refused_without_an_invented_word(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
@@ -130,31 +125,23 @@ def test_a_question_outside_the_code_is_refused_without_an_invented_word(
     assert report.answer.citations == ()
 
 
-@model
 def test_a_written_answer_streams_and_cites_only_what_was_selected(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
-    pieces: list[str] = []
-
-    class Listening(SilentProgress):
-        def show_text(self, piece: str) -> None:
-            pieces.append(piece)
-
+    progress = RecordingProgress()
     settings = Settings(
         home=prepared_home, method="shortlist", answer="written", answer_tokens=30, shortlist=4
     )
-    report = ask(
-        "How is night work paid?", settings=settings, store=home_store, models=models, progress=Listening()
-    )
+    assistant = Assistant(settings, home_store, models=models, progress=progress)
+    report = assistant.ask("How is night work paid?")
     assert report.answer.kind == "written"
-    assert "".join(pieces).strip() == report.answer.text
+    assert progress.text.strip() == report.answer.text
     assert 0 < report.tokens.answer_generated <= 30
     assert report.tokens.without_cache > report.tokens.with_cache > report.tokens.answer_prompt - 1
     for citation in report.answer.citations:
         assert citation.supported <= (citation.reference.article in report.selection.selected)
 
 
-@model
 def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, models: Models) -> None:
     document = ask_embedded("How long is annual leave?", prepared_home, home_store, models, top=3).to_json()
     assert set(document) >= {
@@ -179,51 +166,40 @@ def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, m
     assert min(scores) >= document["threshold"]
 
 
-@model
-def test_a_margin_is_less_what_the_model_says_when_nothing_is_asked_which_is_read_once(
-    prepared_home: Path, home_store: Store, models: Models
+def test_a_margin_is_reduced_by_the_margin_without_a_question_which_is_computed_once(
+    prepared_home: Path, home_store: Store, models: Models, code: Code
 ) -> None:
     engine = copy.copy(models.engine)
-    engine.evidence = "yes-no"  # type: ignore[misc]  # as if it had a billion parameters
-    shown: list[str] = []
-
-    class Watching(SilentProgress):
-        def show_done(self, what: str, done: float, total: int | None = None) -> None:
-            shown.append(what)
-
+    engine.scoring_mode = "yes_no"  # type: ignore[misc]  # as if it had a billion parameters
+    progress = RecordingProgress()
     settings = Settings(home=prepared_home, method="shortlist", shortlist=3, answer="quoted")
+    models = dataclasses.replace(models, engine=engine)
+    assistant = Assistant(settings, home_store, models=models, progress=progress)
     question = "How is night work paid?"
-    for reads_nothing in (True, False):
-        shown.clear()
-        report = ask(
-            question,
-            settings=settings,
-            store=home_store,
-            models=dataclasses.replace(models, engine=engine),
-            progress=Watching(),
-        )
-        assert ("articles read without a question" in shown) == reads_nothing
-    best = sorted(report.articles, key=lambda article: -report.selection.scores[article.number])[:3]
-    margins = [
-        engine.judge(
+    for computes in (True, False):
+        progress.done.clear()
+        report = assistant.ask(question)
+        assert ("articles read without a question" in progress.names) == computes
+    by_number = {article.number: article for article in code.articles}
+    best = [by_number[number] for number in report.ranked_numbers[:3]]
+    with_question, without = (
+        engine.score_articles(
             best,
             asked,
-            evidence="yes-no",
-            reading="packed",
+            scoring="yes_no",
+            batching="packed",
             batch_tokens=10_000,
             batch_articles=8,
             show_read=lambda _: None,
         ).scores
-        for asked in (question, NULL_QUESTION)
-    ]
+        for asked in (question, CALIBRATION_QUESTION)
+    )
     for article in best:
         number = article.number
-        assert report.selection.scores[number] == pytest.approx(
-            margins[0][number] - margins[1][number], abs=0.01
-        )
+        margin = with_question[number] - without[number]
+        assert report.selection.scores[number] == pytest.approx(margin, abs=0.01)
 
 
-@model
 def test_an_article_that_the_question_names_is_selected_and_quoted_first(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
@@ -234,7 +210,6 @@ def test_an_article_that_the_question_names_is_selected_and_quoted_first(
     assert report.unknown == ()
 
 
-@model
 def test_an_article_that_does_not_exist_is_said_not_to(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
@@ -244,27 +219,10 @@ def test_an_article_that_does_not_exist_is_said_not_to(
     assert "999" not in report.selection.selected
 
 
-@model
 def test_a_question_in_another_language_is_answered_with_one_sentence(
     prepared_home: Path, home_store: Store, models: Models
 ) -> None:
     report = ask_embedded("Kiek dienų trunka kasmetinės atostogos?", prepared_home, home_store, models)
     assert report.answer.kind == "refused"
-    assert "is kept here in English, and the question seems to be in Lithuanian" in report.answer.text
+    assert "is in English here, and the question seems to be in Lithuanian" in report.answer.text
     assert report.selection.read == 0
-
-
-def test_of_a_paragraph_that_does_not_exist_the_article_is_named(code: Code) -> None:
-    named, unknown = resolve_mentions("Is article 144(99) or article 57(1) meant?", code.articles)
-    assert (named, unknown) == ((Reference("144"), Reference("57", "1")), (Reference("144", "99"),))
-
-
-@pytest.mark.parametrize("question", ["", "   ", "???", "\n\t", "—"])
-def test_an_empty_question_is_refused_with_an_example(question: str) -> None:
-    with pytest.raises(QuestionError, match="question is empty"):
-        check_question(question)
-
-
-def test_a_question_of_100000_characters_is_refused_at_once() -> None:
-    with pytest.raises(QuestionError, match="100,000 characters"):
-        check_question("x" * 100_000)
