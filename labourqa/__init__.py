@@ -1,3 +1,3 @@
-"""labourqa: answers from a labour code, read article by article by a language model, with every statement cited."""
+"""labourqa: answers from a labour code, which a language model reads article by article, with every statement cited."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,7 +1,7 @@
-"""What can go wrong that a user can act on: one class a cause, one sentence a message.
+"""Errors that a user can act on: one class for each cause, one sentence for each message.
 
-Library code raises these; only the command line and the page catch them, each in one place, and show the
-message as it stands. Any other exception is a bug and keeps its traceback.
+Only the command line and the page catch them, each in one place, and show the message unchanged. Any other exception is
+a bug and keeps its traceback.
 """
 
 
@@ -38,7 +38,7 @@ class NoEditionError(LabourQAError):
 
 
 class WeightsError(LabourQAError):
-    """A model's files cannot be had: no network, gated, unknown, incomplete, or with a wrong checksum."""
+    """A model's files are not available: no network, gated, unknown, incomplete, or with a wrong checksum."""
 
 
 class PromptError(LabourQAError):

@@ -37,6 +37,7 @@ from labourqa.law.edition import Edition
 from labourqa.law.parser import parse_code
 from labourqa.law.references import Reference, find_mentions
 from labourqa.law.structure import Article
+from labourqa.law.windows import split_windows
 from labourqa.memory import peak_memory_bytes
 from labourqa.methods import METHODS, Method, ScoringMode
 from labourqa.models.relevance import Relevance
@@ -44,6 +45,10 @@ from labourqa.progress import Progress, SilentProgress, count_up, show_share
 from labourqa.store import Store
 
 MAX_QUESTION_CHARACTERS = 2_000
+# Longer articles are read in windows of so many tokens, of which the best counts. No article of the embedded edition
+# is as long; on two CPU cores a longer prompt gains nothing.
+WINDOW_TOKENS = 2_048
+PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the question
 # A question without content: an article's score for it is what the model thinks of the article alone (contextual
 # calibration, Zhao et al., arXiv 2102.09690).
 CALIBRATION_QUESTION = "N/A"
@@ -55,6 +60,7 @@ class PreparedCode:
 
     edition: Edition
     articles: tuple[Article, ...]
+    windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
     embeddings: NDArray[np.float32]  # (texts, dimensions): of paragraphs and points, in order
     prefix_cache: PrefixCacheHandle | None  # None for methods that do without
 
@@ -106,11 +112,11 @@ class Assistant:
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
         """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored."""
         articles = self.store.editions.articles(edition)
-        self._count_tokens(edition, articles)
+        windows = self._split_windows(articles, self._count_tokens(edition, articles))
         embeddings = self._embed(edition, articles)
-        prefix_cache = self._open_prefix_cache(articles)
+        prefix_cache = self._open_prefix_cache(windows)
         try:
-            yield PreparedCode(edition, articles, embeddings, prefix_cache)
+            yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
         finally:
             if prefix_cache is not None:
                 prefix_cache.close()
@@ -157,7 +163,8 @@ class Assistant:
         elif not selected:
             answered = _Answered(refuse_answer(code.edition.code, code.articles))
         elif choose_kind(self.settings.answer, engine.info) == "written":
-            answered = self._write(question, selected)
+            windows = [reading.best_windows.get(article.number, article) for article in selected]
+            answered = self._write(question, windows)
         else:
             answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
         finished = time.perf_counter()
@@ -201,12 +208,27 @@ class Assistant:
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-    def _count_tokens(self, edition: Edition, articles: Sequence[Article]) -> None:
+    def _count_tokens(self, edition: Edition, articles: Sequence[Article]) -> dict[str, int]:
         engine, editions = self.models.engine, self.store.editions
-        if not editions.token_counts(edition, engine.tokenizer_name):
-            counts = engine.count_tokens([article.format() for article in articles])
-            by_number = {article.number: count for article, count in zip(articles, counts, strict=True)}
-            editions.save_token_counts(edition, engine.tokenizer_name, by_number)
+        counts = editions.token_counts(edition, engine.tokenizer_name)
+        if not counts:
+            computed = engine.count_tokens([article.format() for article in articles])
+            counts = {article.number: count for article, count in zip(articles, computed, strict=True)}
+            editions.save_token_counts(edition, engine.tokenizer_name, counts)
+        return counts
+
+    def _split_windows(self, articles: Sequence[Article], counts: Mapping[str, int]) -> tuple[Article, ...]:
+        engine = self.models.engine
+        limit = min(WINDOW_TOKENS, engine.context_tokens - PROMPT_TOKENS)
+        return tuple(
+            window
+            for article in articles
+            for window in (
+                [article]
+                if counts[article.number] <= limit
+                else split_windows(article, limit, engine.count_tokens)
+            )
+        )
 
     def _embed(self, edition: Edition, articles: Sequence[Article]) -> NDArray[np.float32]:
         encoder, editions = self.models.encoder, self.store.editions
@@ -217,11 +239,11 @@ class Assistant:
             editions.save_embeddings(edition, encoder.name, embeddings)
         return embeddings
 
-    def _open_prefix_cache(self, articles: Sequence[Article]) -> PrefixCacheHandle | None:
+    def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:
         if self.method.batching != "prefix-cache":
             return None
         return self.models.engine.open_prefix_cache(
-            articles,
+            windows,
             scoring=self.models.engine.scoring_mode,
             folder=self.settings.prefix_caches,
             bits=self.settings.cache_bits,
@@ -247,11 +269,15 @@ class Assistant:
         return tuple(ranked[: max(self.settings.shortlist, len(candidates))])
 
     def _read(self, question: str, code: PreparedCode, articles: tuple[Article, ...]) -> "_Reading":
-        """Let the model score `articles` for the question."""
+        """Let the model score `articles` for the question: each by its best window."""
         engine, method = self.models.engine, self.method
         scoring: ScoringMode = "generated" if method.scoring == "generated" else engine.scoring_mode
         if not articles:
-            return _Reading(scoring, {}, 0, 0.0)
+            return _Reading(scoring, {}, {}, 0, 0.0)
+
+        numbers = {article.number for article in articles}
+        windows = [window for window in code.windows if window.number in numbers]
+        whole = len(windows) == len(articles)
 
         def score(some: Sequence[Article], asked: str, what: str) -> ScoringResult:
             return engine.score_articles(
@@ -262,26 +288,30 @@ class Assistant:
                 batch_tokens=self.settings.batch_tokens,
                 batch_articles=self.settings.batch_articles,
                 prefix_cache=code.prefix_cache,
-                show_read=count_up(self.progress, what, len(some)),
+                show_read=count_up(self.progress, what if whole else f"parts of {what}", len(some)),
             )
 
-        result = score(articles, question, "articles read")
+        result = score(windows, question, "articles read")
         scores: Mapping[str, float] = result.scores
         if scoring == "yes_no" and not engine.info.server_url:  # a server's requests may cost money
             model = f"{engine.info.name} {engine.info.revision} {engine.info.dtype} {prompts_sha256()}"
             margins = self.store.editions.calibration_margins(code.edition, model)
-            if missing := [article for article in articles if article.number not in margins]:
+            if missing := [window for window in windows if window.number not in margins]:
                 computed = score(missing, CALIBRATION_QUESTION, "articles read without a question").scores
                 self.store.editions.save_calibration_margins(code.edition, model, computed)
                 margins |= computed
             scores = {number: margin - margins[number] for number, margin in scores.items()}
-        return _Reading(scoring, scores, result.tokens, result.tokenize_seconds)
+        best_windows: dict[str, Article] = {}
+        for window, score_of_window in zip(windows, result.articles, strict=True):
+            if score_of_window.score == result.scores[window.number]:
+                best_windows.setdefault(window.number, window)
+        return _Reading(scoring, scores, best_windows, result.tokens, result.tokenize_seconds)
 
-    def _write(self, question: str, selected: Sequence[Article]) -> "_Answered":
-        """Let the model write from as many of the selected articles, best first, as its context holds."""
+    def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
+        """Let the model write from the best windows of the selected articles, as many as its context holds."""
         engine, max_tokens = self.models.engine, self.settings.answer_tokens
         room = engine.context_tokens - max_tokens
-        shown = list(selected)
+        shown = list(windows)
         while len(shown) > 1 and engine.count_prompt_tokens(answer_prompt(question, shown)) > room:
             shown.pop()
         prompt = answer_prompt(question, shown)
@@ -303,6 +333,7 @@ class _Reading:
 
     scoring: ScoringMode
     scores: Mapping[str, float]  # by number, of the articles that the model read
+    best_windows: Mapping[str, Article]  # by number; usually the article itself
     tokens: int
     tokenize_seconds: float
 

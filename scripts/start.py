@@ -2,8 +2,9 @@
 
     python3 scripts/start.py ask "How long is annual leave?"     any labourqa command
     python3 scripts/start.py test [PYTEST OPTIONS]               lint, types and all tests
+    python3 scripts/start.py lint                                lint and types alone
 
-The environment is built in .venv once; a second run starts within seconds. Afterwards
+The first run builds the environment in .venv; later ones start within seconds. Then
 `.venv/bin/python -m labourqa ...` does the same as the first form.
 """
 
@@ -16,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-USAGE = 'usage: python3 scripts/start.py ask "QUESTION" | COMMAND ... | test ...'
+USAGE = 'usage: python3 scripts/start.py ask "QUESTION" | COMMAND ... | test ... | lint'
+LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
 
 
 def main(arguments: list[str]) -> int:
@@ -24,30 +26,31 @@ def main(arguments: list[str]) -> int:
         return fail(f"labourqa needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     if not arguments:
         return fail(USAGE)
-    testing = arguments[0] == "test"
-    if not set_up("dev" if testing else ""):
+    command, *options = arguments
+    developing = command in ("test", "lint")
+    if not set_up("dev" if developing else ""):
         return 1
-    if not testing:
+    if not developing:
         return run("-m", "labourqa", *arguments)
-    steps: list[list[str]] = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
-    for step in [*steps, ["pytest", *arguments[1:]]]:
+    steps = [*LINT, ("pytest", *options)] if command == "test" else LINT
+    for step in steps:
         if status := run("-m", *step, cwd=ROOT):
             return status
     return 0
 
 
 def set_up(extra: str) -> bool:
-    """Install labourqa with the pinned dependencies into .venv, unless these very pins are there."""
+    """Install labourqa with the pinned dependencies into .venv, unless exactly these are installed."""
     pins = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
-    wanted = hashlib.sha256(pins).hexdigest()
-    # Written last: a run that was interrupted has none, and the next run installs again.
+    expected = hashlib.sha256(pins).hexdigest()
+    # Written last, so that the run after an interrupted one installs again.
     stamp = VENV / f"labourqa-{extra or 'run'}.stamp"
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == expected:
         return True
     say("Setting up .venv; this takes a few minutes, once.")
     if not PYTHON.exists() and subprocess.run([sys.executable, "-m", "venv", str(VENV)]).returncode:
         fail(
-            "No virtual environment could be made; install Python's venv (Debian: apt install python3-venv)."
+            "The virtual environment could not be created; install Python's venv (Debian: apt install python3-venv)."
         )
         return False
     package = f"{ROOT}[{extra}]" if extra else str(ROOT)
@@ -55,7 +58,7 @@ def set_up(extra: str) -> bool:
     if subprocess.run(pip, stdout=sys.stderr).returncode:  # stdout is for the answer
         fail("The packages could not be installed (see above); check the network and run the command again.")
         return False
-    stamp.write_text(wanted)
+    stamp.write_text(expected)
     return True
 
 

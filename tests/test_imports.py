@@ -1,74 +1,86 @@
-"""The package is read in one direction, and each outside library has one owner."""
+"""Packages are ordered: each imports only those before it. Each outside library belongs to few packages."""
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
-    "errors", "config", "document", "references", "articles", "store", "weights", "relevance", "batches", "engine",
-    "encoder", "attention", "threads", "article_cache", "layers", "decoder", "loading", "llama", "remote",
-    "selection", "language", "conversation", "citations", "verification", "answer", "report", "pipeline", "export",
-    "metrics", "evaluation", "benchmark", "chart", "installation", "cli", "__main__",
+    "errors", "files", "text", "memory", "progress", "methods", "config",
+    "law", "documents", "models", "engine", "answering", "store", "evaluation", "pipeline", "benchmark", "doctor",
+    "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
-    "pypdf": {"document"},
-    "torch": {
-        "attention", "threads", "article_cache", "layers", "decoder", "loading", "llama", "encoder", "weights",
-        "pipeline", "benchmark", "installation",
-    },
-    "transformers": {"attention", "loading", "encoder", "weights"},
-    "safetensors": {"article_cache", "loading", "relevance", "weights"},
-    "matplotlib": {"chart"},
-    "docx": {"export"},
+    "pypdf": {"documents"},
+    "torch": {"engine", "models", "benchmark", "doctor"},
+    "transformers": {"engine", "models"},
+    "safetensors": {"engine", "models"},
+    "huggingface_hub": {"models"},
+    "matplotlib": {"benchmark"},
+    "docx": {"answering", "documents"},
     "streamlit": {"cli"},  # and the page in app/
-    "huggingface_hub": {"weights"},
-    "urllib": {"remote"},
+    "urllib": {"engine"},
     "rich": {"cli"},
-    "py3langid": {"language"},
-    "snowballstemmer": {"verification"},
-    "argparse": {"cli"},
+    "click": {"cli"},
+    "py3langid": {"answering", "law"},
+    "snowballstemmer": {"answering"},
     "platformdirs": {"config"},
-}  # fmt: skip  # weights, pipeline, benchmark and installation import torch inside the functions that need it
+}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
 
 
-def imports(module: str) -> list[tuple[str, bool]]:
-    """Every imported module of the package ("engine") or outside it ("torch"), and whether at the top."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
-    found = []
-    for node in ast.walk(tree):
-        top = node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.level:
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            found += [(f".{name}", top) for name in names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append((node.module.split(".")[0], top))
+def unit(path: Path) -> str:
+    """The package, or the module at the top level, that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Dotted names of all imported modules; for `from a import b`, "a.b"."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
         elif isinstance(node, ast.Import):
-            found += [(alias.name.split(".")[0], top) for alias in node.names]
-    return found
+            for alias in node.names:
+                yield alias.name
 
 
-def test_the_order_names_every_module() -> None:
-    assert sorted(ORDER) == sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+def test_the_order_names_every_package_and_module() -> None:
+    assert sorted(ORDER) == sorted({unit(path) for path in MODULES})
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_a_module_imports_only_what_stands_before_it(module: str) -> None:
-    before = {f".{name}" for name in ORDER[: ORDER.index(module)]} | {".__version__"}
-    assert {name for name, _ in imports(module) if name.startswith(".")} <= before
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_package_imports_only_those_before_it(path: Path) -> None:
+    allowed = {*ORDER[: ORDER.index(unit(path)) + 1], "__version__"}
+    for name in imported_modules(path):
+        if name.startswith("labourqa."):
+            assert name.split(".")[1] in allowed, f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_an_outside_library_is_imported_by_its_owners_only(module: str) -> None:
-    for name, _ in imports(module):
-        assert module in OWNERS.get(name, {module}), f"{module} imports {name}"
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_an_outside_library_is_imported_by_its_owners_only(path: Path) -> None:
+    for name in imported_modules(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or unit(path) in owners, f"{path} imports {name}"
 
 
-def test_the_command_line_starts_without_torch() -> None:
-    code = "import sys, labourqa.cli; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+@pytest.mark.parametrize(
+    "package", sorted(path.parent for path in PACKAGE.glob("*/__init__.py")), ids=lambda p: p.name
+)
+def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> None:
+    docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
+    assert docstring
+    assert "may import" in docstring
+
+
+@pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline"])
+def test_the_program_starts_without_torch(command: str) -> None:
+    code = f"import sys, {command}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

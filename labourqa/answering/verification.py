@@ -1,7 +1,8 @@
-"""Does the law say it? Each sentence of a written answer against the places it cites: numbers, negation, key terms.
+"""Checks each sentence of a written answer against the passages that it cites: numbers, negation, key terms.
 
-By code alone, without a second model: a small model's prose sounds right and says the opposite of its source.
-Doubts are no proof of falsehood, and their absence none of truth; a number that the law does not have is always one.
+The check is code, not a second model: the prose of a small model sounds right and may say the opposite of its source.
+A doubt does not prove that a sentence is wrong, and no doubt does not prove that it is right. A number that the cited
+passages do not contain always raises a doubt.
 """
 
 import re
@@ -16,9 +17,9 @@ from labourqa.law.citations import quote_reference
 from labourqa.law.references import Reference, find_references
 from labourqa.law.structure import Article
 
-# Of a sentence's key terms so many must stand in the cited articles: sentences put together from the law's own
-# paragraphs reach 1, a paraphrase in plain words keeps about two thirds, another subject matter a quarter.
-TERMS_SHARED = 0.5
+# The lowest share of a sentence's key terms that must occur in the cited articles. Sentences in the law's own words
+# reach 1, a paraphrase in plain words keeps about two thirds, and a sentence about another subject a quarter.
+MIN_SHARED_TERMS = 0.5
 
 _END = re.compile(r"(?<=[.!?:;])(?<!\bArt\.)(?<!\bNo\.)(?<!\bpara\.)(?<!\be\.g\.)(?<!\bi\.e\.)\s+|\n+\s*")
 _CITED = re.compile(
@@ -53,7 +54,7 @@ _NEGATIONS = {
     "no", "not", "never", "none", "nor", "neither", "cannot", "nobody", "nothing", "prohibited", "prohibits",
     "prohibit", "prohibition", "forbidden", "forbids", "forbid", "banned", "ban", "unlawful", "illegal",
 }  # fmt: skip
-# These set a limit and deny nothing: "may not exceed 40 hours" is "at most 40 hours".
+# These phrases set a limit and negate nothing: "may not exceed 40 hours" is "at most 40 hours".
 _LIMIT = re.compile(
     r"\bnot (?:to )?(?:exceed|last longer than|be (?:longer|shorter|more|less|later|earlier) than)"
     r"|\b(?:no|not) (?:more|less|fewer|longer|shorter|later|earlier|lower|higher|greater|sooner|worse) than"
@@ -74,7 +75,7 @@ _stem = lru_cache(10_000)(stemmer("english").stemWord)
 
 @dataclass(frozen=True)
 class Statement:
-    """A piece of an answer, what it cites, and why it should not be trusted; no doubts: none were found."""
+    """A piece of an answer, its references, and the reasons to doubt it, if any were found."""
 
     text: str
     references: tuple[Reference, ...]
@@ -82,18 +83,18 @@ class Statement:
 
 
 def check_statements(text: str, articles: Sequence[Article]) -> tuple[Statement, ...]:
-    """Every sentence of a written answer, checked against the selected `articles`."""
+    """The sentences of a written answer, each checked against the selected `articles`."""
     return tuple(_check(sentence, articles) for sentence in split_sentences(text))
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences and lines; a reference that stands behind its sentence belongs to it."""
+    """Split into sentences and lines; a reference in brackets after a sentence belongs to that sentence."""
     sentences: list[str] = []
     for piece in _END.split(text.strip()):
         piece = _BULLET.sub("", piece.strip())
-        if sentences and (behind := _BRACKETED.match(piece)):
-            sentences[-1] += " " + behind[0].strip()
-            piece = piece[behind.end() :]
+        if sentences and (references := _BRACKETED.match(piece)):
+            sentences[-1] += " " + references[0].strip()
+            piece = piece[references.end() :]
         if piece and not _LIST_NUMBER.fullmatch(piece):
             sentences.append(piece)
     return sentences
@@ -116,32 +117,35 @@ def _check(sentence: str, articles: Sequence[Article]) -> Statement:
     return Statement(sentence, references, tuple(doubts))
 
 
-def _compare(sentence: str, sources: Sequence[str], titles: Sequence[str], place: str) -> list[str]:
-    """What `sentence` says that `sources`, the cited places, do not. Titles explain, but state nothing."""
+def _compare(sentence: str, sources: Sequence[str], titles: Sequence[str], cited: str) -> list[str]:
+    """The reasons to doubt that `sources`, the cited passages, support `sentence`.
+
+    `titles` of the articles count as subject matter, not as statements; `cited` names the passages.
+    """
     doubts = []
     source = "\n".join(sources)
-    if strange := sorted(read_values(sentence) - read_values(source)):
-        numbers = ", ".join(f"{value:g}" for value in strange)
-        doubts.append(f"{place} does not have the number {numbers}")
+    if unsupported := sorted(read_values(sentence) - read_values(source)):
+        numbers = ", ".join(f"{value:g}" for value in unsupported)
+        doubts.append(f"{cited} does not have the number {numbers}")
     terms = _terms(sentence)
-    # The clause with most of the sentence's terms, and of those the one with the fewest others.
+    # The closest clause shares most terms with the sentence; of several, it is the one with the fewest other terms.
     shared = {
         clause: (len(own & terms), -len(own)) for clause in _clauses(source) for own in [_terms(clause)]
     }
-    nearest = max(shared, key=lambda clause: shared[clause])
-    if _denies(sentence) and not _denies(source):
-        doubts.append(f"it denies or forbids something, and {place} does not")
-    elif _denies(nearest) and not _denies(sentence):
-        doubts.append(f"{place} denies or forbids something here, and it does not")
-    if terms and len(terms & _terms("\n".join([source, *titles]))) < TERMS_SHARED * len(terms):
-        doubts.append(f"{place} is about something else")
+    closest = max(shared, key=lambda clause: shared[clause])
+    if _negates(sentence) and not _negates(source):
+        doubts.append(f"it denies or forbids something, and {cited} does not")
+    elif _negates(closest) and not _negates(sentence):
+        doubts.append(f"{cited} denies or forbids something here, and it does not")
+    if terms and len(terms & _terms("\n".join([source, *titles]))) < MIN_SHARED_TERMS * len(terms):
+        doubts.append(f"{cited} is about something else")
     return doubts
 
 
 def read_values(text: str) -> set[float]:
     """The numbers of a text, in digits or English words: "one and a half", "twenty-eight", "14th", "1,500".
 
-    A bare "one", "first" or "second" orders or points more often than it counts, and is left out.
+    A bare "one", "first" or "second" is left out, because it rarely counts anything.
     """
     text = text.lower().replace("-", " ")
     values = {float(digits.replace(",", "")) for digits in _DIGITS.findall(text)}
@@ -156,7 +160,7 @@ def read_values(text: str) -> set[float]:
     return values
 
 
-def _denies(text: str) -> bool:
+def _negates(text: str) -> bool:
     words = set(_WORD.findall(_LIMIT.sub(" ", text.lower())))
     return bool(words & _NEGATIONS) or any(word.endswith("n't") for word in words)
 

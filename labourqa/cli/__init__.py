@@ -1,1 +1,4 @@
-"""The command line: its commands, their output and progress bars."""
+"""The command line: results go to stdout, progress and messages to stderr.
+
+May import everything; nothing imports it.
+"""

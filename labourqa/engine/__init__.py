@@ -1,1 +1,4 @@
-"""Running a language model: scoring articles for a question, prefix caching, generation; on this machine or a server."""
+"""Runs a language model, on this machine or on a server: scores articles for a question and generates text.
+
+`base.py` has the interface; may import law and models, and of the answering side nothing.
+"""

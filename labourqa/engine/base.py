@@ -39,14 +39,18 @@ class ArticleScore:
 
 @dataclass(frozen=True)
 class ScoringResult:
-    """One score for each article, in the order of the articles."""
+    """One score for each article or window of one, in the order in which they were given."""
 
     articles: tuple[ArticleScore, ...]
     tokenize_seconds: float  # part of the time that went into tokenization
 
     @property
     def scores(self) -> dict[str, float]:
-        return {article.article: article.score for article in self.articles}
+        """By number; an article that was read in several windows has the score of its best one."""
+        scores: dict[str, float] = {}
+        for article in self.articles:
+            scores[article.article] = max(article.score, scores.get(article.article, article.score))
+        return scores
 
     @property
     def tokens(self) -> int:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Edition:
-    code: str  # title
+    code: str  # title; with the checksum it identifies the edition, since a file may have several acts
     date: str  # ISO date of the version, "" if the text states none
     source: str  # file name
-    sha256: str  # of the file; it identifies the edition
+    sha256: str  # of the file
 
     def __str__(self) -> str:
         version = f", version of {self.date}" if self.date else ""

@@ -1,6 +1,6 @@
-"""What is stored between runs, in one SQLite file: editions of codes, and conversations.
+"""Stores editions of codes and conversations in one SQLite file on this machine.
 
-May import everything before it in the order of packages (tests/test_imports.py), up to answering.
+May import law and answering (the report); SQL stands nowhere else.
 """
 
 from pathlib import Path

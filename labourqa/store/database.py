@@ -27,11 +27,11 @@ class Database:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite_utils.Database(sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS))
-            self._db.execute("PRAGMA foreign_keys = ON")
             if path is not None:
                 self._db.enable_wal()  # questions are answered while another process ingests
-            if migrations.pending(self._db):
+            if migrations.pending(self._db):  # without foreign keys, so that a table can be built anew
                 migrations.apply(self._db)
+            self._db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
         self._db.close()

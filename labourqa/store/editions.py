@@ -34,11 +34,12 @@ class Editions:
         self._database = database
 
     def save(self, code: Code, *, source: str, sha256: str) -> Edition:
-        """Store `code` as the current edition, in one transaction; the same file ingested before is replaced."""
+        """Store `code` as the current edition, in one transaction; the same act ingested before is replaced."""
         edition = Edition(code.name, code.date, source, sha256)
         with self._database.transaction() as db:
-            db.execute("DELETE FROM editions WHERE sha256 = ?", [sha256])
-            record = {**asdict(edition), "annex": code.annex, "ingested_at": now()}
+            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name])
+            time = now()
+            record = {**asdict(edition), "annex": code.annex, "ingested_at": time, "chosen_at": time}
             edition_id = db.table("editions").insert(record).last_pk
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
@@ -46,11 +47,56 @@ class Editions:
         return edition
 
     def all(self) -> list[Edition]:
-        """All editions, the current one (ingested last) first."""
+        """All editions, the current one (ingested or chosen last) first."""
         rows = self._database.rows(
-            "SELECT code, date, source, sha256 FROM editions ORDER BY ingested_at DESC, id DESC"
+            "SELECT code, date, source, sha256 FROM editions ORDER BY chosen_at DESC, id DESC"
         )
         return [Edition(**row) for row in rows]
+
+    def codes(self) -> dict[str, list[Edition]]:
+        """The editions of each code by its name, newest version first; the current code comes first."""
+        codes: dict[str, list[Edition]] = {}
+        for edition in self.all():
+            codes.setdefault(edition.code, []).append(edition)
+        return {
+            name: sorted(editions, key=lambda one: one.date, reverse=True) for name, editions in codes.items()
+        }
+
+    def find(self, wanted: str) -> Edition:
+        """The newest edition of the code that `wanted` names, or with "NAME@DATE" the one of that date.
+
+        NAME is a code's name or a part of it that no other code has, in upper or lower case. Raises NoEditionError.
+        """
+        name, _, date = wanted.partition("@")
+        codes = self.codes()
+        exact = [code for code in codes if code.casefold() == name.strip().casefold()]
+        names = exact or [code for code in codes if name.strip().casefold() in code.casefold()]
+        if len(names) != 1:
+            found = "several codes have" if names else "no code has"
+            raise NoEditionError(f"{found.capitalize()} {name.strip()!r} in the name; run `labourqa codes`.")
+        editions = [edition for edition in codes[names[0]] if not date or edition.date == date.strip()]
+        if not editions:
+            dates = ", ".join(edition.date or "no date" for edition in codes[names[0]])
+            raise NoEditionError(f"There is no edition of {date.strip()}; the {names[0]} has {dates}.")
+        return editions[0]
+
+    def choose(self, edition: Edition) -> None:
+        """Make it the current edition."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?",
+                [now(), edition.sha256, edition.code],
+            )
+
+    def rename_code(self, name: str, new_name: str) -> None:
+        """Rename all editions of a code; those that are equal to an edition under the new name are replaced by it."""
+        with self._database.transaction() as db:
+            db.execute("UPDATE OR REPLACE editions SET code = ? WHERE code = ?", [new_name, name])
+
+    def remove(self, edition: Edition) -> None:
+        """Remove an edition with everything that was computed about it; conversations stay."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code])
 
     def current(self) -> Edition:
         """Raises NoEditionError when nothing has been ingested."""
@@ -83,11 +129,11 @@ class Editions:
             FROM articles_fts
             JOIN articles ON articles.id = articles_fts.rowid
             JOIN editions ON editions.id = articles.edition
-            WHERE articles_fts MATCH ? AND sha256 = ? AND preliminary = 0
+            WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
             ORDER BY bm25(articles_fts, ?, 1)
             LIMIT ?
             """,
-            [*marks, expression, edition.sha256, TITLE_WEIGHT, limit],
+            [*marks, expression, edition.sha256, edition.code, TITLE_WEIGHT, limit],
         )
         return [SearchHit(**row) for row in rows]
 
@@ -99,10 +145,10 @@ class Editions:
             FROM cross_references
             JOIN articles ON articles.id = cross_references.article
             JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND preliminary = 0 AND to_article = ?
+            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND to_article = ?
             ORDER BY articles.id
             """,
-            [edition.sha256, number],
+            [edition.sha256, edition.code, number],
         )
         return [row["number"] for row in rows]
 
@@ -160,10 +206,10 @@ class Editions:
             JOIN articles ON articles.id = paragraphs.article
             JOIN editions ON editions.id = articles.edition
             LEFT JOIN embeddings ON embeddings.paragraph = paragraphs.id AND encoder = ?
-            WHERE sha256 = ? AND preliminary = 0
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
             ORDER BY articles.id, paragraphs.id
             """,
-            [encoder, edition.sha256],
+            [encoder, edition.sha256, edition.code],
         )
 
     def _article_values(
@@ -175,9 +221,9 @@ class Editions:
             FROM {table}
             JOIN articles ON articles.id = {table}.article
             JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND preliminary = 0 AND {made_by} = ?
+            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND {made_by} = ?
             """,  # noqa: S608  # names are literals of this module
-            [edition.sha256, name],
+            [edition.sha256, edition.code, name],
         )
         return {row["number"]: row["value"] for row in rows}
 
@@ -188,9 +234,9 @@ class Editions:
             """
             SELECT articles.id, number
             FROM articles JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND preliminary = 0
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
             """,
-            [edition.sha256],
+            [edition.sha256, edition.code],
         )
         with self._database.transaction() as db:
             db.table(table).insert_all(
@@ -208,7 +254,8 @@ class Editions:
             FROM articles
             JOIN editions ON editions.id = articles.edition
             {joins}
-            WHERE sha256 = :sha256 AND preliminary = 0 AND (:number IS NULL OR articles.number = :number)
+            WHERE sha256 = :sha256 AND code = :code AND preliminary = 0
+                AND (:number IS NULL OR articles.number = :number)
             ORDER BY articles.id{order}
         """
         paragraph_join = "JOIN paragraphs ON paragraphs.article = articles.id"
@@ -216,7 +263,9 @@ class Editions:
 
         def load(columns: str, joins: str, order: str) -> list[dict[str, Any]]:
             sql = f"SELECT {columns} {wanted.format(joins=joins, order=order)}"
-            return self._database.rows(sql, {"sha256": edition.sha256, "number": number})
+            return self._database.rows(
+                sql, {"sha256": edition.sha256, "code": edition.code, "number": number}
+            )
 
         articles = load("articles.*", "", "")
         paragraphs = load("paragraphs.*", paragraph_join, ", paragraphs.id")

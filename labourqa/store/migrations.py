@@ -81,3 +81,20 @@ def m004_conversations(db: sqlite_utils.Database) -> None:
 @migrations()
 def m005_calibration_margins(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE null_margins RENAME TO calibration_margins")
+
+
+@migrations()
+def m006_codes(db: sqlite_utils.Database) -> None:
+    """Several codes, several acts of one file, and what the law says about its articles."""
+    db.execute(
+        "CREATE TABLE new_editions (id INTEGER PRIMARY KEY, code TEXT NOT NULL, date TEXT NOT NULL, "
+        "source TEXT NOT NULL, sha256 TEXT NOT NULL, annex TEXT NOT NULL, ingested_at TEXT NOT NULL, "
+        "chosen_at TEXT NOT NULL, UNIQUE (sha256, code))"
+    )
+    db.execute(
+        "INSERT INTO new_editions SELECT id, code, date, source, sha256, annex, ingested_at, ingested_at FROM editions"
+    )
+    db.execute("DROP TABLE editions")
+    db.execute("ALTER TABLE new_editions RENAME TO editions")
+    db.execute("ALTER TABLE articles ADD COLUMN repealed INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE articles ADD COLUMN title_is_own INTEGER NOT NULL DEFAULT 1")

@@ -1,7 +1,7 @@
 import pytest
 
 from labourqa.errors import UnknownArticleError
-from labourqa.law.citations import find_citations, quote_reference, find_related, resolve_reference
+from labourqa.law.citations import find_citations, find_related, quote_reference, resolve_reference
 from labourqa.law.references import Reference
 from tests.conftest import small_code
 
