@@ -31,9 +31,7 @@ from labourqa.engine.scoring import GENERATED_TOKENS
 from labourqa.law.parser import parse_code
 from labourqa.models.batches import make_batches
 
-CHARACTERS_PER_TOKEN = (
-    5.0  # of the edition, with SmolLM2's tokenizer; Llama's is gated
-)
+CHARACTERS_PER_TOKEN = 5.0  # of the edition, with SmolLM2's tokenizer; Llama's is gated
 INSTRUCTION_TOKENS = 45  # of the prompt before each article
 SUFFIX_TOKENS = (20, 25, 40)  # of the question and the end of the prompt
 CHECKED_SUFFIX_TOKENS = 25
