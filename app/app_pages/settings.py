@@ -93,13 +93,14 @@ def _show_editions() -> None:
         st.selectbox("Answer from", list(labels), format_func=labels.__getitem__, key="edition-choice")
     )
     uploaded = st.file_uploader(
-        "Another code (PDF, Word or text)",
-        ["pdf", "docx", "txt"],
+        "Another code (PDF, Word, web page, Akoma Ntoso or text)",
+        ["pdf", "docx", "html", "htm", "xml", "md", "txt"],
         key=f"upload-{st.session_state.get('stored-uploads', 0)}",  # empty again once a code was stored
     )
     if uploaded is not None:
         with _temporary_file(uploaded) as path:
-            _show_preview(parse_code(read_document(path).text))
+            document = read_document(path)
+            _show_preview(document.code or parse_code(document.text))
         st.button("Store this code", type="primary", key="store-code", on_click=_store_code, args=(uploaded,))
 
 

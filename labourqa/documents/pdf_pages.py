@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -149,34 +150,23 @@ def _read_characters(text_page: pypdfium2.PdfTextPage, page: Page) -> Iterator[t
 
 def _make_runs(characters: list[_Character]) -> list[Run]:
     runs: list[Run] = []
-    for one in characters:
+    for before, one in pairwise([None, *characters]):
+        assert one is not None
         last = runs[-1] if runs else None
-        if last and _is_printed_twice(last, one):  # bold type is at times the same letter drawn again
+        if before is None or last is None:
+            runs.append(Run(one.text, one.left, one.right, one.baseline, one.size))
             continue
-        size = max(one.size, last.size) if last else one.size
-        near = (
-            last is not None
-            and not one.after_space
-            and -0.5 * size < one.left - last.right < _WORD_GAP * size
-            and abs(one.baseline - last.baseline) < 0.6 * size
-        )
-        same = near and last is not None and abs(one.baseline - last.baseline) < 0.05 * size
-        if same and last is not None and 0.85 < one.size / (last.size or 1) < 1.18:
+        size = max(one.size, last.size)
+        drop = abs(one.baseline - last.baseline)
+        # PDFium gives the letters of a ligature ("fi") as characters at one and the same place.
+        joined = -0.5 * size < one.left - last.right < _WORD_GAP * size or one.left == before.left
+        glued = joined and not one.after_space and drop < 0.6 * size
+        if glued and drop < 0.05 * size and 0.85 < one.size / (last.size or 1) < 1.18:
             last.text += one.text
             last.right = max(last.right, one.right)
         else:
-            runs.append(Run(one.text, one.left, one.right, one.baseline, one.size, near))
+            runs.append(Run(one.text, one.left, one.right, one.baseline, one.size, glued))
     return runs
-
-
-def _is_printed_twice(last: Run, one: _Character) -> bool:
-    return (
-        last.text.endswith(one.text)
-        and abs(one.baseline - last.baseline) < 0.05 * one.size
-        and one.right - last.right < 0.1 * (one.right - one.left)
-        and one.right > last.left
-        and abs(one.right - last.right) < 0.1 * one.size
-    )
 
 
 def _read_rules(page: pypdfium2.PdfPage) -> Iterator[Rule]:

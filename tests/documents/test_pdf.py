@@ -151,6 +151,23 @@ def test_a_page_set_sideways_is_read_upright() -> None:
     assert read_pdf(make_pdf([], content=lines)).lines == LINES
 
 
+def test_a_ligature_is_read_as_its_letters() -> None:
+    cmap = (
+        b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
+        b"2 beginbfchar <41> <00660069> <42> <006600660069> endbfchar endcmap end"
+    )
+    text = b"BT /F 10 Tf 60 700 Td (A) Tj 6.7 0 Td (ve) Tj 20 0 Td (o) Tj 5.6 0 Td (B) Tj 6.7 0 Td (ces) Tj ET"
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(text), text),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+        b"<</Length %d>>stream\n%s\nendstream" % (len(cmap), cmap),
+    ]
+    assert read_pdf(join_objects(objects)).text == "five offices"
+
+
 # The Malaysian acts, whose house style has all of this
 
 
