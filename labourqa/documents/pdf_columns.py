@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 
-from labourqa.documents.pdf_lines import RIGHT_TO_LEFT, SMALL, Line, make_lines
-from labourqa.documents.pdf_pages import Run, most_common_size
+from labourqa.documents.pdf_lines import SMALL, Line, make_lines
+from labourqa.documents.pdf_pages import RIGHT_TO_LEFT, Run, most_common_size
 
 _COLUMN_LINES = 6  # so many lines side by side make columns
 _MARGIN_PAGES = 3  # margin titles as large as the text must stand on so many pages, and on a third of all

@@ -1,14 +1,12 @@
 """Runs of characters on about one baseline -> a line of text, with raised numbers marked."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from labourqa.documents.pdf_pages import Run, most_common_size
+from labourqa.documents.pdf_pages import RIGHT_TO_LEFT, Run, most_common_size
 
-RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _RAISED = 0.2  # of the line's size: a mark whose baseline stands so much higher is raised
 SMALL = 0.92  # of the body's size: smaller type may be a footnote or a margin title
 

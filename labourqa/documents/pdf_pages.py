@@ -20,6 +20,7 @@ _LIGATURES = {ord(one): unicodedata.normalize("NFKC", one) for one in "ﬀﬁﬂ
 _SYMBOLS = {0xF000 + ord(sign): ord(sign) for sign in "!%()*+,./0123456789:;<=>?[]_{|}"}
 _SYMBOLS |= {0xF02D: ord("-"), 0xF0B7: ord("•"), 0xF0BE: ord("_"), 0xF0B0: ord("°"), 0xF0B4: ord("×")}
 _DRAWN_RULE = re.compile(r"([_—–-])\1{7,}")  # a rule made of characters
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WORD_GAP = 0.25  # of the type size: a wider gap between two characters is a space
 _THINNEST_RULE = 3.0  # points; a thicker bar is decoration
 
@@ -159,11 +160,13 @@ def _make_runs(characters: list[_Character]) -> list[Run]:
         size = max(one.size, last.size)
         drop = abs(one.baseline - last.baseline)
         # PDFium gives the letters of a ligature ("fi") as characters at one and the same place.
-        joined = -0.5 * size < one.left - last.right < _WORD_GAP * size or one.left == before.left
+        leftward = RIGHT_TO_LEFT.match(one.text) and RIGHT_TO_LEFT.match(before.text)
+        gap = last.left - one.right if leftward else one.left - last.right
+        joined = -0.5 * size < gap < _WORD_GAP * size or one.left == before.left
         glued = joined and not one.after_space and drop < 0.6 * size
         if glued and drop < 0.05 * size and 0.85 < one.size / (last.size or 1) < 1.18:
             last.text += one.text
-            last.right = max(last.right, one.right)
+            last.left, last.right = min(last.left, one.left), max(last.right, one.right)
         else:
             runs.append(Run(one.text, one.left, one.right, one.baseline, one.size, glued))
     return runs

@@ -151,21 +151,52 @@ def test_a_page_set_sideways_is_read_upright() -> None:
     assert read_pdf(make_pdf([], content=lines)).lines == LINES
 
 
-def test_a_ligature_is_read_as_its_letters() -> None:
+def write_in_letters(text: bytes, letters: dict[int, str]) -> bytes:
+    """A PDF whose font says which letters its codes print."""
+    codes = b" ".join(
+        b"<%02X> <%s>" % (code, text.encode("utf-16-be").hex().encode()) for code, text in letters.items()
+    )
     cmap = (
         b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "
-        b"2 beginbfchar <41> <00660069> <42> <006600660069> endbfchar endcmap end"
+        b"%d beginbfchar %s endbfchar endcmap end" % (len(letters), codes)
     )
-    text = b"BT /F 10 Tf 60 700 Td (A) Tj 6.7 0 Td (ve) Tj 20 0 Td (o) Tj 5.6 0 Td (B) Tj 6.7 0 Td (ces) Tj ET"
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(text), text),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(cmap), cmap),
-    ]
-    assert read_pdf(join_objects(objects)).text == "five offices"
+    return join_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Count 1/Kids[3 0 R]>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(text), text),
+            b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/ToUnicode 6 0 R>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(cmap), cmap),
+        ]
+    )
+
+
+def test_a_ligature_is_read_as_its_letters() -> None:
+    text = (
+        b"BT /F 10 Tf 60 700 Td (A) Tj 6.7 0 Td (ve) Tj 20 0 Td (o) Tj 5.6 0 Td (B) Tj 6.7 0 Td (ces) Tj ET"
+    )
+    assert read_pdf(write_in_letters(text, {0x41: "fi", 0x42: "ffi"})).text == "five offices"
+
+
+def test_arabic_is_read_from_right_to_left() -> None:
+    words = "المادة العمل"
+    letters = {0x41 + place: letter for place, letter in enumerate(sorted(set(words) - {" "}))} | {
+        0x31: "1",
+        0x20: " ",
+    }
+    codes = {letter: code for code, letter in letters.items()}
+    drawn = bytes(codes[letter] for letter in reversed(f"{words} 1"))
+    assert (
+        read_pdf(write_in_letters(b"BT /F 10 Tf 60 700 Td (" + drawn + b") Tj ET", letters)).text
+        == f"{words} 1"
+    )
+
+
+def test_a_pdf_whose_fonts_hide_their_letters_is_refused() -> None:
+    text = b"BT /F 10 Tf 60 700 Td (ABABABAB) Tj ET"
+    with pytest.raises(DocumentError, match="fonts that do not say which letters"):
+        read_pdf(write_in_letters(text, {0x41: "\ue141", 0x42: "\ue142"}))
 
 
 # The Malaysian acts, whose house style has all of this

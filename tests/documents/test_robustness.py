@@ -1,6 +1,5 @@
 """Whatever the bytes are, a document comes out or a DocumentError: no other exception, in bounded time and memory."""
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -84,7 +83,6 @@ def test_a_pdf_with_something_put_in_or_cut_out_is_read_or_refused(data: st.Data
         "b'a\\n\\x0c' * 490_000",
         "b'\\xe0 ' * 25_000_000",
         "'e\\u0301'.encode() * 3_000_000",
-        "b'# a\\n' * 490_000",
         "b'# a\\n# b\\n' + b'*_[`' * 2_000_000",
         "b'<html>' + b'<p>a' * 590_000",
         "b'<akomaNtoso><body>' + b'<article><num>1</num></article>' * 290_000 + b'</body></akomaNtoso>'",
@@ -100,6 +98,8 @@ def test_a_large_file_is_read_or_refused_within_20_seconds_and_a_gigabyte(make: 
         "try: read_format(data)\n"
         "except DocumentError as error: print(error)"
     )
+
+    resource = pytest.importorskip("resource")
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (1_000_000_000, 1_000_000_000))

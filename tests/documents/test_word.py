@@ -1,7 +1,6 @@
 """Word documents made for the tests: generated numbers, tables, tracked changes, footnotes, and bombs."""
 
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -248,6 +247,8 @@ def test_a_small_file_that_asks_for_much_is_read_or_refused_within_20_seconds_an
         "try: read_document(Path(sys.argv[1]))\n"
         "except DocumentError as error: print(error)"
     )
+
+    resource = pytest.importorskip("resource")
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (1_000_000_000, 1_000_000_000))
