@@ -17,13 +17,15 @@ ORDER = [
 OWNERS = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
-    "pypdf": {"documents"},
+    "pypdfium2": {"documents"},
+    "lxml": {"documents"},
+    "charset_normalizer": {"documents"},
     "torch": {"engine", "models", "benchmark", "doctor"},
     "transformers": {"engine", "models"},
     "safetensors": {"engine", "models"},
     "huggingface_hub": {"models"},
     "matplotlib": {"benchmark"},
-    "docx": {"answering", "documents"},
+    "docx": {"answering"},
     "streamlit": {"cli"},  # and the page in app/
     "urllib": {"engine"},
     "rich": {"cli"},

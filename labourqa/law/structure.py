@@ -37,6 +37,8 @@ class Article:
     part: str = ""  # headings on one line: "PART II. INDIVIDUAL EMPLOYMENT RELATIONS"
     chapter: str = ""
     section: str = ""
+    repealed: bool = False  # the law says of this number only that it is deleted, repealed or omitted
+    title_is_own: bool = True  # False where the law gives no title and this one is its chapter's
 
     @property
     def text(self) -> str:
@@ -45,7 +47,8 @@ class Article:
 
     def format(self) -> str:
         """Number, title and text, as models see them."""
-        return f"Article {self.number}. {self.title}\n{self.text}"
+        heading = f"Article {self.number}. {self.title}" if self.title else f"Article {self.number}."
+        return f"{heading}\n{self.text}"
 
     def paragraph(self, number: str) -> Paragraph:
         for paragraph in self.paragraphs:

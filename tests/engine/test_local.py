@@ -128,7 +128,7 @@ def test_files_that_are_no_language_model_are_one_sentence(tmp_path: Path) -> No
 
 
 def test_a_sentence_encoder_is_not_taken_for_a_language_model(models_home: Path) -> None:
-    with pytest.raises(WeightsError, match="minilm-l6-v2 is no causal language model"):
+    with pytest.raises(WeightsError, match="minilm-l6-v2 is not a causal language model"):
         LocalEngine(fetch_weights("minilm-l6-v2", models_home / "models"))
 
 

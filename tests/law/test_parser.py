@@ -1,4 +1,4 @@
-"""`articles.py` on four printings of real codes, and on small texts with one trap each."""
+"""The parser on four printings of real codes, and on small texts with one trap each."""
 
 import re
 from pathlib import Path
