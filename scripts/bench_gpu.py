@@ -9,7 +9,6 @@ tokens are random. Each part is warmed up and waits for the device; seconds are 
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from labourqa.benchmark.machine import describe_machine
 from labourqa.config import DEFAULT_EDITION
 from labourqa.documents.document import read_document
 from labourqa.engine import attention
@@ -83,6 +83,23 @@ class ResidentPrefixes:
         return lambda span: self.keys[layer][:, span], lambda span: self.values[layer][:, span]
 
 
+class TokenTimes:
+    """A streamer for transformers, which notes when each token arrives."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def put(self, _ids: torch.Tensor) -> None:  # the first call has the prompt
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None:
+        pass
+
+    def seconds_after_first_token(self) -> float:
+        _, first_token, *_, last_token = self.times
+        return last_token - first_token
+
+
 class Bench:
     def __init__(self, *, tiny: bool, repetitions: int) -> None:
         torch.manual_seed(0)
@@ -112,9 +129,10 @@ class Bench:
 
     def run(self) -> dict[str, Any]:
         on_gpu = self.device.type == "cuda"
+        machine = describe_machine()
         document: dict[str, Any] = {
-            "device": torch.cuda.get_device_name() if on_gpu else platform.processor(),
-            "torch": torch.__version__,
+            "device": machine.gpu or machine.processor,
+            "torch": machine.torch,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "parameters": self.model.num_parameters(),
             "has_varlen": attention.HAS_VARLEN and on_gpu,
@@ -239,17 +257,15 @@ class Bench:
         """
         prompt = self.random_ids(self.answer_prompt_tokens)
 
-        def transformers_seconds(tokens: int) -> float:
-            return self.median_seconds(
-                lambda: self.generate_with_transformers(prompt[None], tokens), repetitions=1
-            )
-
-        # Without the time for the prompt and the first token.
-        decoding_seconds = transformers_seconds(self.answer_tokens) - transformers_seconds(1)
+        transformers_seconds = []
+        for _ in range(2):
+            times = TokenTimes()
+            self.generate_with_transformers(prompt[None], self.answer_tokens, streamer=times)
+            transformers_seconds.append(times.seconds_after_first_token())
         document: dict[str, Any] = {
             "prompt_tokens": len(prompt),
             "answer_tokens": self.answer_tokens,
-            "transformers_tokens_per_second": (self.answer_tokens - 1) / decoding_seconds,
+            "transformers_tokens_per_second": (self.answer_tokens - 1) / transformers_seconds[-1],
         }
         decoder = Decoder(self.layers)
         supports_graphs = decoder._use_graphs  # private: only this comparison needs to switch it
@@ -287,10 +303,10 @@ class Bench:
         self.wait_for_device()
         return steps, time.perf_counter() - started
 
-    def generate_with_transformers(self, ids: torch.Tensor, tokens: int, **inputs: torch.Tensor) -> None:
+    def generate_with_transformers(self, ids: torch.Tensor, tokens: int, **options: Any) -> None:
         """Generate exactly `tokens` tokens after each row of `ids`, (rows, tokens)."""
         self.model.generate(
-            ids, **inputs, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0
+            ids, **options, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0
         )
 
     def packed_states(

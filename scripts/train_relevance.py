@@ -46,6 +46,7 @@ from labourqa.evaluation.metrics import ndcg_at, recall_at, reciprocal_rank
 from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
 from labourqa.models.catalogue import MINILM
+from labourqa.models.loading import silence_transformers
 from labourqa.models.relevance import TRAINED, article_digest, count_texts, embedding_texts
 from labourqa.models.weights import fetch_weights
 
@@ -383,6 +384,7 @@ def describe_run(arguments: argparse.Namespace, articles: Sequence[Article]) -> 
 
 def main() -> None:
     arguments = parse_arguments()
+    silence_transformers()
     torch.manual_seed(arguments.seed)
     random.seed(arguments.seed)
 

@@ -59,6 +59,8 @@ ARTICLES = st.builds(
     part=ANY_TEXT,
     chapter=ANY_TEXT,
     section=ANY_TEXT,
+    repealed=st.booleans(),
+    title_is_own=st.booleans(),
 )
 
 

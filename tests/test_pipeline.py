@@ -15,7 +15,7 @@ from labourqa.errors import EngineError, NoArticlesError, QuestionError
 from labourqa.evaluation.cases import Case
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
-from labourqa.law.structure import Code
+from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
 from labourqa.pipeline import (
     CALIBRATION_QUESTION,
@@ -248,6 +248,51 @@ def test_a_large_model_is_asked_in_any_language(make_assistant: MakeAssistant) -
     engine = FakeEngine()
     make_assistant(engine).ask("Kiek dienų trunka kasmetinės atostogos?")
     assert len(engine.score_calls[0].articles) == 3
+
+
+LONG = Article(
+    "5",
+    "Working Time",
+    tuple(
+        Paragraph(str(number), " ".join([*["ordinary"] * 900, *words.split()]) + ".")
+        for number, words in enumerate(
+            ("Shifts are planned ahead", "Overtime in summer is voluntary", "Breaks last an hour"), 1
+        )
+    ),
+)
+
+
+@pytest.mark.parametrize("method", ["article-cache", "packed", "shortlist"])
+def test_a_long_article_is_read_in_windows_of_which_the_best_counts(
+    make_assistant: MakeAssistant, store: Store, progress: RecordingProgress, method: str
+) -> None:
+    store.editions.save(
+        dataclasses.replace(small_code(), articles=(*small_code().articles, LONG)),
+        source="x",
+        sha256="9" * 64,
+    )
+    engine = FakeEngine()
+    report = make_assistant(engine, method=method).ask("Is overtime in summer voluntary?")
+    numbers = engine.score_calls[0].articles
+    assert len(numbers) > 4
+    assert set(numbers) == {"1", "2", "2^1", "5"}
+    assert report.selection.read == 4
+    assert report.selection.selected == ("5",)
+    assert engine.score_calls[0].question != CALIBRATION_QUESTION
+    [prompt] = engine.prompts  # only the best window was shown
+    assert "Overtime in summer" in prompt
+    assert "Breaks last" not in prompt
+    assert "parts of articles read" in progress.names
+
+
+def test_windows_fit_a_short_context(make_assistant: MakeAssistant, store: Store) -> None:
+    store.editions.save(dataclasses.replace(small_code(), articles=(LONG,)), source="x", sha256="9" * 64)
+    engine = FakeEngine()
+    engine.context_tokens = 1_024 + 500
+    make_assistant(engine).ask("Is overtime in summer voluntary?")
+    [cache] = engine.prefix_caches
+    assert len(cache.articles) >= 6
+    assert max(engine.count_tokens([window.format() for window in cache.articles])) <= 500
 
 
 def test_a_margin_is_reduced_by_what_the_model_says_without_a_question(make_assistant: MakeAssistant) -> None:

@@ -8,7 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -29,9 +29,10 @@ from labourqa.config import prompts_sha256
 from labourqa.engine.base import Engine, PrefixCacheHandle
 from labourqa.errors import EngineError, EvaluationError
 from labourqa.law.structure import Article
-from labourqa.methods import BENCHMARK_METHODS, METHODS, PUBLISHED_METHOD
+from labourqa.methods import BENCHMARK_METHODS, PUBLISHED_METHOD
 from labourqa.progress import Progress, count_up, show_share
 
+CACHE_METHOD = "article-cache"
 WARM_UP_ARTICLES = 4
 WARM_UP = f"each method on the first {WARM_UP_ARTICLES} articles; article-cache on all of them, its cache opened before"
 
@@ -58,49 +59,22 @@ def compare_methods(
     """
     if reference_margins is not None:
         reference_margins = _margins_of(articles, reference_margins)
-    runs: dict[str, Callable[[], Output]] = {}
-    measured: dict[str, Measurement] = {}
-    seconds: dict[str, list[float]] = {}
-    refused: dict[str, str] = {}
-    cache: CacheResult | None = None
-    with ExitStack() as open_caches:
-        # The reference first. The prefix cache last, so that its pages do not count as memory of the others.
-        for method in sorted(
-            methods, key=lambda name: (name != REFERENCE_METHOD, BENCHMARK_METHODS.index(name))
-        ):
-            batching = METHODS[method].batching
-            warm_up = articles if batching == "prefix-cache" else articles[:WARM_UP_ARTICLES]
-            try:
-                prefix_cache = None
-                if batching == "whole-code":
-                    make_prompt(
-                        articles, question, engine
-                    )  # a prompt that is too long shows before the warm-up
-                if batching == "prefix-cache":
-                    prefix_cache, cache = _open_cache(articles, engine, cache_folder, cache_bits, progress)
-                    open_caches.callback(prefix_cache.close)
-                run = partial(
-                    run_method, method, question=question, engine=engine,
-                    batch_tokens=batch_tokens, batch_articles=batch_articles, prefix_cache=prefix_cache,
-                    show_read=count_up(
-                        progress, f"articles read by {method}", len(warm_up) + repetitions * len(articles)
-                    ),
-                )  # fmt: skip
-                run(warm_up)
-                measured[method] = measure(partial(run, articles))
-            except EngineError as error:
-                refused[method] = str(error)
-            else:
-                runs[method] = partial(run, articles)
-                seconds[method] = [measured[method].seconds]
-        # In rounds: where the machine is slower for some minutes, it is slower for all methods.
-        for _ in range(repetitions - 1):
-            for method, run_again in runs.items():
-                seconds[method].append(time_run(run_again)[0])
-
+    measured = _measure_methods(
+        articles,
+        question,
+        engine,
+        methods=methods,
+        repetitions=repetitions,
+        batch_tokens=batch_tokens,
+        batch_articles=batch_articles,
+        cache_folder=cache_folder,
+        cache_bits=cache_bits,
+        progress=progress,
+    )
     reference, reference_dtype = _choose_reference(measured, reference_margins, engine)
     if reference is None:
         reference = read_margins(articles, question, engine, progress=progress)
+    cache_method = measured.first_runs.get(CACHE_METHOD)
     return BenchmarkResult(
         machine=describe_machine(),
         model=engine.info,
@@ -108,26 +82,19 @@ def compare_methods(
         prompts_sha256=prompts_sha256(),
         question=question,
         question_tokens=engine.count_tokens([question])[0],
-        suffix_tokens=next(
-            (
-                one.output.first_article_tokens
-                for method, one in measured.items()
-                if METHODS[method].batching == "prefix-cache"
-            ),
-            None,
-        ),
+        suffix_tokens=cache_method.output.first_article_tokens if cache_method else None,
         articles=len(articles),
         code_tokens=sum(engine.count_tokens([article.format() for article in articles])),
         batch_tokens=batch_tokens,
         batch_articles=batch_articles,
         repetitions=repetitions,
         warm_up=WARM_UP,
-        cache=cache,
+        cache=measured.cache,
         reference_dtype=reference_dtype,
         methods=tuple(
-            _method_result(method, measured[method], seconds, reference)
-            if method in measured
-            else RefusedMethod(method, refused[method])
+            RefusedMethod(method, measured.refused[method])
+            if method in measured.refused
+            else _method_result(method, measured, reference)
             for method in BENCHMARK_METHODS
             if method in methods
         ),
@@ -162,6 +129,71 @@ def repeat_articles(articles: Sequence[Article], count: int) -> list[Article]:
     return repeated
 
 
+@dataclass
+class _MeasuredMethods:
+    """Every method is in `first_runs` and `seconds`, or in `refused`."""
+
+    first_runs: dict[str, Measurement] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)  # of every round
+    refused: dict[str, str] = field(default_factory=dict)  # the reasons
+    cache: CacheResult | None = None
+
+
+def _measure_methods(
+    articles: Sequence[Article],
+    question: str,
+    engine: Engine,
+    *,
+    methods: Collection[str],
+    repetitions: int,
+    batch_tokens: int,
+    batch_articles: int,
+    cache_folder: Path,
+    cache_bits: Literal[16, 8],
+    progress: Progress,
+) -> _MeasuredMethods:
+    # The reference first. The prefix cache last, so that its pages do not count as memory of the others.
+    ordered = sorted(
+        methods, key=lambda method: (method != REFERENCE_METHOD, BENCHMARK_METHODS.index(method))
+    )
+    measured = _MeasuredMethods()
+    runs: dict[str, Callable[[Sequence[Article]], Output]] = {}
+    with ExitStack() as open_caches:
+        for method in ordered:
+            warm_up = articles if method == CACHE_METHOD else articles[:WARM_UP_ARTICLES]
+            total = len(warm_up) + len(articles) + (repetitions - 1) * (1 + len(articles))
+            prefix_cache = None
+            try:
+                if method == "whole-code":
+                    make_prompt(articles, question, engine)  # raises before the warm-up if it is too long
+                if method == CACHE_METHOD:
+                    prefix_cache, measured.cache = _open_cache(
+                        articles, engine, cache_folder, cache_bits, progress
+                    )
+                    open_caches.callback(prefix_cache.close)
+                run = partial(
+                    run_method, method, question=question, engine=engine,
+                    batch_tokens=batch_tokens, batch_articles=batch_articles, prefix_cache=prefix_cache,
+                    show_read=count_up(progress, f"articles read by {method}", total),
+                )  # fmt: skip
+                run(warm_up)
+                first_run = measure(partial(run, articles))
+            except EngineError as error:
+                measured.refused[method] = str(error)
+                continue
+            runs[method] = run
+            measured.first_runs[method] = first_run
+            measured.seconds[method] = [first_run.seconds]
+        # In rounds: where the machine is slower for some minutes, it is slower for all methods.
+        for _ in range(repetitions - 1):
+            for method, run in runs.items():
+                run(
+                    articles[:1]
+                )  # the engine may have to load weights again that it freed for another method
+                measured.seconds[method].append(time_run(partial(run, articles))[0])
+    return measured
+
+
 def _margins_of(articles: Sequence[Article], margins: Mapping[str, float]) -> dict[str, float]:
     """The margins of `articles`, in their order. Raises EvaluationError when one is missing."""
     try:
@@ -194,33 +226,28 @@ def _open_cache(
 
 
 def _choose_reference(
-    measured: Mapping[str, Measurement], given: Mapping[str, float] | None, engine: Engine
+    measured: _MeasuredMethods, given: Mapping[str, float] | None, engine: Engine
 ) -> tuple[Mapping[str, float] | None, str]:
-    """The reference margins and their dtype; None where this engine has yet to read them."""
-    own = measured[REFERENCE_METHOD].output.margins if REFERENCE_METHOD in measured else None
+    """The reference margins and their dtype; None where this engine has not read one by one yet."""
+    own = measured.first_runs.get(REFERENCE_METHOD)
     if given is not None and (own is None or engine.info.dtype != "float32"):
         return given, "float32"
-    return own, engine.info.dtype
+    return (own.output.margins if own else None), engine.info.dtype
 
 
-def _method_result(
-    method: str,
-    measurement: Measurement,
-    seconds: Mapping[str, Sequence[float]],
-    reference: Mapping[str, float],
-) -> MethodResult:
-    """`seconds`: of every round, by method."""
-    output = measurement.output
+def _method_result(method: str, measured: _MeasuredMethods, reference: Mapping[str, float]) -> MethodResult:
+    first_run, seconds = measured.first_runs[method], measured.seconds[method]
+    output = first_run.output
     reference_selected = {number for number, margin in reference.items() if margin >= 0}
-    published = seconds.get(PUBLISHED_METHOD)
+    published = measured.seconds.get(PUBLISHED_METHOD)
     return MethodResult(
         method=method,
-        seconds=tuple(seconds[method]),
+        seconds=tuple(seconds),
         tokens=output.tokens,
-        peak_memory=measurement.peak_memory,
+        peak_memory=first_run.peak_memory,
         selected=len(output.selected),
         decisions_that_differ=len(reference_selected ^ output.selected),
-        ratio_to_published=_median_ratio(published, seconds[method]) if published else None,
+        ratio_to_published=_median_ratio(published, seconds) if published else None,
         agreement=None if output.margins is None else compare_margins(reference, output.margins),
     )
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, BertModel
 
 from labourqa.models.batches import make_batches
+from labourqa.models.loading import silence_transformers
 from labourqa.models.relevance import TrainedRelevance
 from labourqa.models.weights import Weights
 
@@ -20,6 +21,7 @@ class SentenceEncoder:
     """Encodes texts on the CPU in float32."""
 
     def __init__(self, weights: Weights, relevance: TrainedRelevance) -> None:
+        silence_transformers()
         self.name = f"{weights.name} {relevance.name}"
         self._tokenizer = AutoTokenizer.from_pretrained(weights.folder)
         self._model = BertModel.from_pretrained(

@@ -18,6 +18,12 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 _SAFETENSORS_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}  # by their names in safetensors files
 
 
+def silence_transformers() -> None:
+    """Turn off the progress bars and warnings of transformers, which would mix with our own messages."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+
+
 def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -95,9 +101,8 @@ def _gguf_options(weights: Weights) -> dict[str, Any]:
 
 @contextmanager
 def _quiet_loading(weights: Weights) -> Iterator[None]:
-    """Turn off transformers' progress bars and warnings, and raise its errors as a WeightsError of one sentence."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    """Turn off messages of transformers, and raise its errors as a WeightsError of one sentence."""
+    silence_transformers()
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

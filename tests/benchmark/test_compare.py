@@ -175,11 +175,16 @@ def compare_small_code(
 def test_repetitions_go_in_rounds_the_reference_first_and_the_prefix_cache_last() -> None:
     engine = FakeEngine()
     result = compare_small_code(engine, "article-cache", "packed", "one-by-one", repetitions=3)
-    methods = ["one-by-one", "packed", "prefix-cache"]
-    # Each method is warmed up and measured; then the rounds follow.
-    assert [call.batching for call in engine.score_calls] == [
-        "one-by-one", "one-by-one", "packed", "packed", "prefix-cache", "prefix-cache", *methods, *methods
+    calls = [(call.batching, len(call.articles)) for call in engine.score_calls]
+    # Each method is warmed up, on all of the three articles here, and measured.
+    assert calls[:6] == [
+        ("one-by-one", 3), ("one-by-one", 3), ("packed", 3), ("packed", 3), ("prefix-cache", 3), ("prefix-cache", 3)
     ]  # fmt: skip
+    # The other rounds, where each method reads one article before it is timed.
+    further_round = [
+        ("one-by-one", 1), ("one-by-one", 3), ("packed", 1), ("packed", 3), ("prefix-cache", 1), ("prefix-cache", 3)
+    ]  # fmt: skip
+    assert calls[6:] == [*further_round, *further_round]
     assert {len(method.seconds) for method in measured_methods(result).values()} == {3}
     assert [method.method for method in result.methods] == ["one-by-one", "packed", "article-cache"]
 
@@ -193,8 +198,11 @@ def test_progress_counts_the_articles_of_all_rounds() -> None:
         "articles read for reference",
     ]  # fmt: skip
     final = {what: (done, total) for what, done, total in progress.done}
-    assert final["articles read by packed"] == (9, 9)  # the warm-up and two rounds of three articles
-    assert final["articles read by article-cache"] == (9, 9)
+    assert final["articles read by packed"] == (
+        10,
+        10,
+    )  # the warm-up, two rounds of three articles, one in between
+    assert final["articles read by article-cache"] == (10, 10)
     assert final["articles read for reference"] == (3, 3)
 
 

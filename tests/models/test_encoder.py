@@ -1,5 +1,9 @@
 """The sentence encoder with the trained LoRA deltas."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -39,3 +43,16 @@ def test_the_share_that_is_done_rises_to_1(models: Models) -> None:
 
 def test_the_name_says_which_encoder_and_which_training(models: Models) -> None:
     assert models.encoder.name == f"{MINILM} {models.relevance.name}"
+
+
+def test_loading_prints_nothing(models_home: Path) -> None:
+    """With a model on a server, nothing else of transformers is loaded, and so nothing else turns its messages off."""
+    code = f"""
+from pathlib import Path
+from labourqa.models.encoder import SentenceEncoder
+from labourqa.models.relevance import TrainedRelevance
+from labourqa.models.weights import fetch_weights
+SentenceEncoder(fetch_weights({MINILM!r}, Path({str(models_home)!r}) / "models"), TrainedRelevance())
+"""
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "", "")

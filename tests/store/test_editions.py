@@ -1,3 +1,4 @@
+import re
 import sqlite3
 import subprocess
 import sys
@@ -52,21 +53,128 @@ def test_the_edition_ingested_last_is_the_current_one(store: Store, small_editio
     assert len(store.editions.all()) == 2
 
 
-def test_replacing_leaves_nothing_of_the_old_edition(tmp_path: Path) -> None:
-    path = tmp_path / "x.db"
-    with Store(path) as store:
-        for _ in range(3):
-            edition = store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
-            store.editions.save_token_counts(edition, "t", {"1": 5})
-            store.editions.save_embeddings(edition, "e", np.ones((6, 2), dtype=np.float32))
-            store.editions.save_calibration_margins(edition, "m", {"2": 0.5, "2^1": 1.5})
+def save_with_everything(store: Store, code: Code) -> Edition:
+    """Save the code with one value of each kind that models compute."""
+    edition = store.editions.save(code, source="nowhere.txt", sha256="0" * 64)
+    store.editions.save_token_counts(edition, "t", {"1": 5})
+    store.editions.save_embeddings(edition, "e", np.ones((6, 2), dtype=np.float32))
+    store.editions.save_calibration_margins(edition, "m", {"2": 0.5, "2^1": 1.5})
+    return edition
+
+
+def count_rows(path: Path) -> list[int]:
+    """The rows of each table of an edition; the full-text index is checked as well."""
     tables = (
         "editions", "articles", "paragraphs", "points", "cross_references", "token_counts", "embeddings",
         "calibration_margins",
     )  # fmt: skip
     with sqlite3.connect(path) as db:
-        counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
-    assert counts == [1, 3, 4, 2, 1, 1, 4, 2]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+        db.execute("INSERT INTO articles_fts(articles_fts, rank) VALUES ('integrity-check', 1)")
+        return [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables]
+
+
+ONE_EDITION = [1, 3, 4, 2, 1, 1, 4, 2]
+
+
+def test_replacing_leaves_nothing_of_the_old_edition(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        for _ in range(3):
+            save_with_everything(store, small_code())
+    assert count_rows(path) == ONE_EDITION
+
+
+def test_removing_an_edition_leaves_nothing_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        other = save_with_everything(store, replace(small_code(), name="Another Act"))
+        edition = save_with_everything(store, small_code())
+        store.editions.remove(edition)
+        assert store.editions.all() == [other]
+        assert store.editions.articles(edition) == ()
+        assert store.editions.articles(other) == small_code().articles
+    assert count_rows(path) == ONE_EDITION
+
+
+def test_a_code_that_is_renamed_like_another_replaces_its_equal_edition(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    with Store(path) as store:
+        save_with_everything(store, replace(small_code(), name="Labour Code (draft)"))
+        edition = save_with_everything(store, small_code())
+        store.editions.rename_code("Labour Code (draft)", edition.code)
+        assert store.editions.all() == [edition]
+        assert store.editions.articles(edition) == small_code().articles
+        assert [hit.number for hit in store.editions.search(edition, "nights")] == ["2"]
+    assert count_rows(path) == ONE_EDITION
+
+
+def test_two_acts_of_one_file_are_two_editions(store: Store, small_edition: Edition) -> None:
+    wages = replace(small_code(), name="Wages Act", articles=small_code().articles[1:2])
+    other = store.editions.save(wages, source="nowhere.txt", sha256=small_edition.sha256)
+    assert store.editions.all() == [other, small_edition]
+    assert len(store.editions.articles(other)) == 1
+    assert len(store.editions.articles(small_edition)) == 3
+    store.editions.save_token_counts(other, "t", {"2": 7})
+    assert store.editions.token_counts(small_edition, "t") == {}
+    assert store.editions.references_to(other, "2^1") == []
+
+
+def test_an_edition_that_is_chosen_is_the_current_one(store: Store, small_edition: Edition) -> None:
+    other = store.editions.save(replace(small_code(), name="Wages Act"), source="b.txt", sha256="2" * 64)
+    assert store.editions.current() == other
+    store.editions.choose(small_edition)
+    assert store.editions.current() == small_edition
+    assert list(store.editions.codes()) == ["Labour Code of Nowhere", "Wages Act"]
+
+
+@pytest.fixture
+def several_codes(store: Store) -> Store:
+    for name, date in (
+        ("Labour Code of Nowhere", "2025-01-01"),
+        ("Labour Code of Nowhere", "2023-07-01"),
+        ("Labour Code of Elsewhere", "2020-01-01"),
+        ("Wages Act", ""),
+    ):
+        code = replace(small_code(), name=name, date=date)
+        store.editions.save(code, source=f"{name} {date}", sha256=f"{name} {date}")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name", "date"),
+    [
+        ("Labour Code of Nowhere", "Labour Code of Nowhere", "2025-01-01"),  # the newest
+        ("nowhere@2023-07-01", "Labour Code of Nowhere", "2023-07-01"),
+        (" NOWHERE @ 2025-01-01 ", "Labour Code of Nowhere", "2025-01-01"),
+        ("else", "Labour Code of Elsewhere", "2020-01-01"),
+        ("wages", "Wages Act", ""),
+    ],
+)
+def test_a_code_is_found_by_its_name_a_part_of_it_and_a_date(
+    several_codes: Store, wanted: str, name: str, date: str
+) -> None:
+    found = several_codes.editions.find(wanted)
+    assert (found.code, found.date) == (name, date)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("labour code", "Several codes have 'labour code' in the name; run `labourqa codes`"),
+        ("civil", "No code has 'civil' in the name; run `labourqa codes`"),
+        (
+            "nowhere@1999-01-01",
+            "no edition of 1999-01-01; the Labour Code of Nowhere has 2025-01-01, 2023-07-01",
+        ),
+        ("wages@2020-01-01", "the Wages Act has no date"),
+    ],
+)
+def test_a_name_that_does_not_name_one_code_is_one_sentence(
+    several_codes: Store, wanted: str, sentence: str
+) -> None:
+    with pytest.raises(NoEditionError, match=re.escape(sentence)):
+        several_codes.editions.find(wanted)
 
 
 def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, small_edition: Edition) -> None:

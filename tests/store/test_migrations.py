@@ -99,6 +99,11 @@ def test_a_database_of_version_0_1_0_keeps_everything(tmp_path: Path) -> None:
             ]  # fmt: skip
             assert all(answer.report.to_json() == REPORT for answer in answers)
             assert store.conversations.latest_report(REPORT["question"], "article-cache") is not None
+    with Store(path) as store:
+        store.editions.remove(edition)
+    with sqlite3.connect(path) as connection:
+        for table in ("articles", "points", "cross_references", "embeddings", "calibration_margins"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
 def test_answers_from_before_conversations_become_conversations_of_their_own(tmp_path: Path) -> None:
