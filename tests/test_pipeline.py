@@ -421,6 +421,20 @@ def test_a_file_without_articles_leaves_the_current_edition(
     assert assistant.current_edition() == small_edition
 
 
+def test_a_law_that_states_its_structure_is_ingested_by_it(
+    make_assistant: MakeAssistant, tmp_path: Path
+) -> None:
+    path = tmp_path / "law.xml"
+    article = (
+        "<article><num>§ 5</num><heading>Leave</heading><content><p>Leave is paid.</p></content></article>"
+    )
+    path.write_text(f"<akomaNtoso><act><body>{article}</body></act></akomaNtoso>")
+    assistant = make_assistant()
+    edition = assistant.ingest(path)
+    (stored,) = assistant.store.editions.articles(edition)
+    assert (stored.number, stored.title, stored.text) == ("5", "Leave", "Leave is paid.")
+
+
 def test_the_embedded_edition_is_ingested_when_there_is_none(tmp_path: Path) -> None:
     with open_assistant(Settings(home=tmp_path)) as assistant:
         edition = assistant.current_edition()
