@@ -146,8 +146,16 @@ def _first_match(
     """The pattern's match at the beginning of the lines, and the lines after it."""
     for text, count in _wrapped(layout, lines):
         if match := pattern.match(text):
-            return match, [*filter(None, [text[match.end() :]]), *lines[count:]]
+            rest, following = text[match.end() :], lines[count:]
+            # What is left of a full line goes on in the next one, however short it is now.
+            if rest and following and layout.is_full(lines[count - 1]) and not _begins_row(following[0]):
+                rest, following = layout.join([rest, following[0]]), following[1:]
+            return match, [*filter(None, [rest]), *following]
     return None
+
+
+def _begins_row(line: str) -> bool:
+    return not line or PARAGRAPH.match(line) is not None or POINT.match(line) is not None
 
 
 def _is_text(layout: LineLayout, rest: str, segment: Sequence[str]) -> bool:
@@ -156,7 +164,7 @@ def _is_text(layout: LineLayout, rest: str, segment: Sequence[str]) -> bool:
         return bool(rest)
     wrapped: list[str] = [rest]
     for line in segment:
-        if not line or not layout.is_full(wrapped[-1]) or PARAGRAPH.match(line) or POINT.match(line):
+        if not layout.is_full(wrapped[-1]) or _begins_row(line):
             break
         wrapped.append(line)
     remaining = any(segment[len(wrapped) - 1 :])
