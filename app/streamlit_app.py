@@ -1,22 +1,26 @@
 """The page: `labourqa ui`, or `streamlit run app/streamlit_app.py`.
 
-It shows what `labourqa` does and has no logic of its own. One file for each page, and in `common.py` what they share:
-the engine, which is loaded once a server, and the settings, which every visitor has for himself.
+It shows what `labourqa` does and has no logic of its own. Each file in `app_pages/` is one page. The other modules are
+shared: `server.py` holds the models, which all visitors use, and `visitor.py` what each visitor chose.
 """
 
 from pathlib import Path
 
-import common
-import history
+import conversation_list
+import navigation
 import streamlit as st
+from messages import user_errors
+from server import server, show_loading
 
-ICON = Path(__file__).with_name("icon.png")  # our own: the named icons of Streamlit come from elsewhere
+ICON = Path(__file__).with_name(
+    "icon.png"
+)  # a local file: Streamlit's named icons are fetched from the internet
 
 st.set_page_config(page_title="labourqa", page_icon=ICON, layout="centered")
-page = st.navigation([common.ASK, common.CODE, common.EVALUATION, common.SETTINGS])
-with common.user_errors():
+page = st.navigation(navigation.PAGES)
+with user_errors():
     with st.sidebar:
-        common.show_loading()
-        history.show()
+        show_loading()
+        conversation_list.show()
     page.run()
-    common.server().loading.start()  # behind the page, which the first visitor sees at once
+    server().loading.start()  # after the page is drawn, so that the first visitor sees it at once

@@ -1,4 +1,4 @@
-"""What is installed on this machine, what it can do and what not, and where the data lies."""
+"""What is installed on this machine, what it supports, and where the data is."""
 
 import importlib.metadata
 import os
@@ -6,49 +6,65 @@ import platform
 
 from labourqa import __version__
 from labourqa.config import Settings
-from labourqa.engine.remote import is_server
+from labourqa.engine.remote import is_server_url
+from labourqa.engine.startup import choose_model_name
 from labourqa.models.weights import find_weights
-from labourqa.pipeline import name_model
-from labourqa.store.database import Store
+from labourqa.store import Store
 
-LIBRARIES = ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdf", "streamlit")
+LIBRARIES = ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdfium2", "streamlit")
 
 
 def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
-    """Line by line: what it is about, and what is so here."""
-    import torch
-
-    from labourqa.models.loading import choose_device, choose_dtype
-
-    device = choose_device()
-    native = str(choose_dtype("auto", device)).removeprefix("torch.")
-    name, reason = name_model(settings)
-    if is_server(name):
-        here = "served there"
-    else:
-        here = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
-    kept = list(settings.article_cache.glob("*.safetensors"))
+    """Descriptions by subject, in the order in which they are shown. Raises StoreError or WeightsError."""
+    libraries = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
+    prefix_caches = list(settings.prefix_caches.glob("*.safetensors"))
+    prefix_cache_bytes = sum(file.stat().st_size for file in prefix_caches)
     return {
         "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
-        "libraries": ", ".join(filter(None, map(_version, LIBRARIES))),
-        "device": torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"cpu, {os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}; no CUDA device was found",
-        "precision": native
-        if native != "float32"
-        else "float32; this processor does not compute in bfloat16, so that the 16-bit ones are slower here",
+        "libraries": ", ".join(libraries),
+        "device": _describe_device(),
+        "precision": _describe_precision(),
         "int8, int4": "through bitsandbytes"
         if _version("bitsandbytes")
-        else "bitsandbytes is not installed; it is to be had for Linux and Windows",
-        "model": f"{name} ({reason}), {here}",
+        else "bitsandbytes is not installed; it exists for Linux and Windows",
+        "model": _describe_model(settings),
         "data": str(settings.home),
-        "article cache": f"{sum(file.stat().st_size for file in kept) / 1e9:.1f} GB in {len(kept)} files",
-        "editions": "; ".join(map(str, store.editions())) or "none yet, run `labourqa ingest`",
+        "prefix cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files",
+        "editions": "; ".join(map(str, store.editions.all())) or "none yet, run `labourqa ingest`",
     }
 
 
+def _describe_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"cpu, {os.cpu_count()} cores, {capability}; no CUDA device was found"
+
+
+def _describe_precision() -> str:
+    """The precision that --precision auto means here."""
+    from labourqa.models.loading import choose_device, choose_dtype
+
+    precision = str(choose_dtype("auto", choose_device())).removeprefix("torch.")
+    if precision == "float32":
+        return "float32; this processor does not compute in bfloat16, so 16-bit precisions are slower here"
+    return precision
+
+
+def _describe_model(settings: Settings) -> str:
+    name, reason = choose_model_name(settings)
+    if is_server_url(name):
+        place = "on a server"
+    else:
+        place = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
+    return f"{name} ({reason}), {place}"
+
+
 def _version(library: str) -> str:
+    """ "" if the library is not installed."""
     try:
-        return f"{library} {importlib.metadata.version(library)}"
+        return importlib.metadata.version(library)
     except importlib.metadata.PackageNotFoundError:
         return ""

@@ -101,7 +101,7 @@ class Assistant:
     def ingest(self, path: Path | None = None) -> Edition:
         """Store the code in the file at `path` (by default the embedded edition) as the current edition."""
         document = read_document(path or DEFAULT_EDITION)
-        code = parse_code(document.text)
+        code = document.code or parse_code(document.text)
         return self.store.editions.save(code, source=document.source, sha256=document.sha256)
 
     def current_edition(self) -> Edition:

@@ -1,7 +1,7 @@
-"""Measure the engine at the size of Llama 3.2 3B, without its weights: the same arithmetic on random numbers.
+"""Measure the engine at the size of Llama 3.2 3B with random weights: the same arithmetic without the real weights.
 
     .venv/bin/python scripts/bench_gpu.py                    on a CUDA device, under 8 minutes
-    .venv/bin/python scripts/bench_gpu.py --tiny             a tiny model, on any machine: does it all run?
+    .venv/bin/python scripts/bench_gpu.py --tiny             a tiny model on any machine, to check that everything runs
 
 One JSON document goes to stdout (and to --out FILE). The articles have the lengths of the embedded edition; their
 tokens are random. Each part is warmed up and waits for the device; seconds are medians.
@@ -9,12 +9,10 @@ tokens are random. Each part is warmed up and waits for the device; seconds are 
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -22,18 +20,22 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from labourqa.benchmark.machine import describe_machine
 from labourqa.config import DEFAULT_EDITION
 from labourqa.documents.document import read_document
 from labourqa.engine import attention
 from labourqa.engine.decoder import Decoder
 from labourqa.engine.layers import LlamaLayers
+from labourqa.engine.runner import CUDA_PASS_TOKENS, concatenated_ranges, last_positions
+from labourqa.engine.scoring import GENERATED_TOKENS
 from labourqa.law.parser import parse_code
 from labourqa.models.batches import make_batches
 
-CHARACTERS_A_TOKEN = 5.0  # of the edition, with SmolLM2's tokenizer; Llama's is not at hand
-INSTRUCTION_TOKENS = 45  # of the prompt in front of each article
-QUESTION_TOKENS = (20, 25, 40)  # of the question's part
-PASS_TOKENS = 16_384
+CHARACTERS_PER_TOKEN = 5.0  # of the edition, with SmolLM2's tokenizer; Llama's is gated
+INSTRUCTION_TOKENS = 45  # of the prompt before each article
+SUFFIX_TOKENS = (20, 25, 40)  # of the question and the end of the prompt
+CHECKED_SUFFIX_TOKENS = 25
+PUBLISHED_SUFFIX_TOKENS = 55
 PUBLISHED_BATCH_TOKENS = 10_000
 ANSWER_PROMPT_TOKENS = 5_000
 ANSWER_TOKENS = 250
@@ -69,22 +71,33 @@ TINY = LLAMA_3B | {
 }
 
 
-class Resident:
-    """The prefixes of all articles in the device's memory."""
+class ResidentPrefixes:
+    """The keys and values of all articles' prefixes in the device's memory."""
 
-    def __init__(self, model: LlamaForCausalLM, tokens: int) -> None:
-        config = model.config
-        shape = (config.num_key_value_heads, tokens, config.head_dim)
-        self.keys, self.values = (
-            [
-                torch.empty(shape, dtype=model.dtype, device=model.device)
-                for _ in range(config.num_hidden_layers)
-            ]
-            for _ in range(2)
-        )
+    def __init__(self, config: LlamaConfig, tokens: int, dtype: torch.dtype, device: torch.device) -> None:
+        shape = (config.num_hidden_layers, config.num_key_value_heads, tokens, config.head_dim)
+        self.keys = torch.empty(shape, dtype=dtype, device=device)
+        self.values = torch.empty(shape, dtype=dtype, device=device)
 
-    def layer(self, layer: int) -> tuple[attention.Span, attention.Span]:
-        return lambda place: self.keys[layer][:, place], lambda place: self.values[layer][:, place]
+    def layer(self, layer: int) -> tuple[attention.ReadTokens, attention.ReadTokens]:
+        return lambda span: self.keys[layer][:, span], lambda span: self.values[layer][:, span]
+
+
+class TokenTimes:
+    """A streamer for transformers, which notes when each token arrives."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def put(self, _ids: torch.Tensor) -> None:  # the first call has the prompt
+        self.times.append(time.perf_counter())
+
+    def end(self) -> None:
+        pass
+
+    def seconds_after_first_token(self) -> float:
+        _, first_token, *_, last_token = self.times
+        return last_token - first_token
 
 
 class Bench:
@@ -102,24 +115,27 @@ class Bench:
         if tiny:
             articles = articles[:20]
         self.lengths = [
-            INSTRUCTION_TOKENS + round(len(article.format()) / CHARACTERS_A_TOKEN) for article in articles
+            INSTRUCTION_TOKENS + round(len(article.format()) / CHARACTERS_PER_TOKEN) for article in articles
         ]
-        self.answer_prompt = min(ANSWER_PROMPT_TOKENS, sum(self.lengths))
+        self.answer_prompt_tokens = min(ANSWER_PROMPT_TOKENS, sum(self.lengths))
         self.answer_tokens = 20 if tiny else ANSWER_TOKENS
         ends = list(accumulate(self.lengths))
-        self.spans = [slice(end - n, end) for end, n in zip(ends, self.lengths, strict=True)]
+        self.spans = [slice(end - length, end) for end, length in zip(ends, self.lengths, strict=True)]
         self.ids = self.random_ids(ends[-1])
+        self.prefixes = ResidentPrefixes(self.model.config, ends[-1], dtype, self.device)
 
     def random_ids(self, tokens: int) -> torch.Tensor:
         return torch.randint(0, self.model.config.vocab_size, (tokens,), device=self.device)
 
     def run(self) -> dict[str, Any]:
-        result: dict[str, Any] = {
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else platform.processor(),
-            "torch": torch.__version__,
+        on_gpu = self.device.type == "cuda"
+        machine = describe_machine()
+        document: dict[str, Any] = {
+            "device": machine.gpu or machine.processor,
+            "torch": machine.torch,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "parameters": self.model.num_parameters(),
-            "has_varlen": attention.HAS_VARLEN and self.device.type == "cuda",
+            "has_varlen": attention.HAS_VARLEN and on_gpu,
             "articles": len(self.lengths),
             "prefix_tokens": sum(self.lengths),
             "repetitions": self.repetitions,
@@ -131,92 +147,94 @@ class Bench:
             ("published", self.published),
             ("decode", self.decode),
         ):
-            say(f"{name} ...")
-            self.reset_memory()
+            print_message(f"{name} ...")
+            if on_gpu:
+                torch.cuda.reset_peak_memory_stats()
             try:
-                result[name] = part()
-            except (RuntimeError, TypeError) as error:  # one part that fails must not cost the others
-                result[name] = {"failed": f"{type(error).__name__}: {error}"[:2000]}
-            result[name]["peak_memory_bytes"] = self.peak_memory()
-            say(json.dumps(result[name]))
-        return result
+                document[name] = part()
+            except (RuntimeError, TypeError) as error:  # the other parts are still measured
+                document[name] = {"failed": f"{type(error).__name__}: {error}"[:2000]}
+            document[name]["peak_memory_bytes"] = torch.cuda.max_memory_allocated() if on_gpu else None
+            print_message(json.dumps(document[name]))
+        return document
 
     def prefill(self) -> dict[str, Any]:
-        """Keys and values of all prefixes, in packed passes."""
-        self.prefixes = Resident(self.model, sum(self.lengths))
-        batches: list[list[int]] = [[]]
+        """The keys and values of all prefixes, computed in packed passes."""
+        passes: list[list[int]] = [[]]  # indices of articles
         for i, length in enumerate(self.lengths):
-            if sum(self.lengths[j] for j in batches[-1]) + length > PASS_TOKENS:
-                batches.append([])
-            batches[-1].append(i)
+            if sum(self.lengths[j] for j in passes[-1]) + length > CUDA_PASS_TOKENS:
+                passes.append([])
+            passes[-1].append(i)
 
         def compute() -> None:
-            for batch in batches:
-                place = slice(self.spans[batch[0]].start, self.spans[batch[-1]].stop)
+            for indices in passes:
+                span = slice(self.spans[indices[0]].start, self.spans[indices[-1]].stop)
 
-                def keep(layer: int, key: torch.Tensor, value: torch.Tensor, place: slice = place) -> None:
-                    self.prefixes.keys[layer][:, place] = key
-                    self.prefixes.values[layer][:, place] = value
+                def store_layer(
+                    layer: int, key: torch.Tensor, value: torch.Tensor, span: slice = span
+                ) -> None:
+                    self.prefixes.keys[layer][:, span] = key
+                    self.prefixes.values[layer][:, span] = value
 
-                lengths = [self.lengths[i] for i in batch]
-                self.packed(self.ids[place], lengths, attention.PackedArticles(lengths, keep))
+                self.packed_states(self.ids[span], [self.lengths[i] for i in indices], store_layer)
 
-        seconds = self.time(compute)
-        tokens = sum(self.lengths)
+        seconds = self.median_seconds(compute)
         return {
             "seconds": seconds,
-            "tokens_per_second": tokens / seconds,
-            "kept_bytes": 2 * sum(one.nbytes for one in self.prefixes.keys),
+            "tokens_per_second": sum(self.lengths) / seconds,
+            "cache_bytes": self.prefixes.keys.nbytes + self.prefixes.values.nbytes,
         }
 
     def suffix_passes(self) -> dict[str, Any]:
-        """The question alone, after every kept prefix."""
-        return {
-            str(tokens): {"seconds": self.time(lambda n=tokens: self.suffix_pass(self.random_ids(n)))}  # type: ignore[misc]
-            for tokens in QUESTION_TOKENS
-        }
+        """The suffix alone, after every cached prefix."""
+        document = {}
+        for tokens in SUFFIX_TOKENS:
+            suffix = self.random_ids(tokens)
+            document[str(tokens)] = {
+                "seconds": self.median_seconds(lambda suffix=suffix: self.suffix_states(suffix))  # type: ignore[misc]  # mypy cannot infer the type of a default
+            }
+        return document
 
-    def suffix_pass(self, question: torch.Tensor) -> torch.Tensor:
-        """(articles, hidden): the final state behind each article and the question."""
-        n = len(question)
+    def suffix_states(self, suffix: torch.Tensor) -> torch.Tensor:
+        """The final state after each article and the suffix, (articles, hidden)."""
+        n = len(suffix)
         mask = torch.full((n, n), float("-inf"), device=self.device).triu(1)
-        at_once = max(1, PASS_TOKENS // n)
+        articles_per_pass = max(1, CUDA_PASS_TOKENS // n)
         states = []
-        for first in range(0, len(self.spans), at_once):
-            spans = self.spans[first : first + at_once]
+        for first in range(0, len(self.spans), articles_per_pass):
+            spans = self.spans[first : first + articles_per_pass]
             starts = torch.tensor([span.stop - span.start for span in spans], device=self.device)
-            positions = (starts[:, None] + torch.arange(n, device=self.device)).view(1, -1)
-            attend = attention.CachedPrefixes(self.prefixes, spans, mask)
-            output = self.forward(question.repeat(len(spans)), positions, attend)
-            states.append(output.view(len(spans), n, -1)[:, -1])
+            positions = (starts[:, None] + torch.arange(n, device=self.device)).flatten()
+            states.append(
+                self.layers.forward(
+                    suffix.repeat(len(spans)),
+                    self.layers.rotations(positions),
+                    attention.PrefixAttention(self.prefixes, spans, mask),
+                    output_positions=torch.arange(n - 1, len(positions), n, device=self.device),
+                )
+            )
         return torch.cat(states)
 
     def exactness(self) -> dict[str, Any]:
-        """The suffix pass against whole prompts, in the final states and in a two-row head's margins."""
-        question = self.random_ids(25)
-        some = range(0, len(self.spans), 8)
-        cached = self.suffix_pass(question)[list(some)].float()
-        rows = [torch.cat((self.ids[self.spans[i]], question)) for i in some]
-        whole = torch.stack(
-            [
-                self.packed(row, [len(row)], attention.PackedArticles([len(row)]))[0, -1].float()
-                for row in rows
-            ]
-        )
+        """The suffix pass compared with whole prompts, in the final states and in the margins of a head of two rows."""
+        suffix = self.random_ids(CHECKED_SUFFIX_TOKENS)
+        indices = list(range(0, len(self.spans), 8))
+        cached = self.suffix_states(suffix)[indices].float()
+        prompts = [torch.cat((self.ids[self.spans[i]], suffix)) for i in indices]
+        whole = torch.cat([self.packed_states(prompt, [len(prompt)]) for prompt in prompts]).float()
         head = self.model.get_output_embeddings().weight[:2].float()
-        margins = [(states @ head.T)[:, 0] - (states @ head.T)[:, 1] for states in (cached, whole)]
+        cached_margins, whole_margins = (states @ (head[0] - head[1]) for states in (cached, whole))
         return {
-            "articles": len(whole),
+            "articles": len(indices),
             "largest_state_difference": float((cached - whole).abs().max()),
             "largest_state": float(whole.abs().max()),
-            "largest_margin_difference": float((margins[0] - margins[1]).abs().max()),
-            "spread_of_margins": float(margins[1].std()),
+            "largest_margin_difference": float((cached_margins - whole_margins).abs().max()),
+            "spread_of_margins": float(whole_margins.std()),
         }
 
     def published(self) -> dict[str, Any]:
-        """Length-sorted batches of about 10,000 padded tokens, the whole prompt read, a word generated."""
-        question = 55
-        lengths = [length + question for length in self.lengths]
+        """Whole prompts in length-sorted batches of at most 10,000 padded tokens, with a generated reply."""
+        lengths = [length + PUBLISHED_SUFFIX_TOKENS for length in self.lengths]
         batches = make_batches(lengths, PUBLISHED_BATCH_TOKENS)
 
         def read() -> None:
@@ -226,109 +244,99 @@ class Bench:
                 mask = torch.ones_like(ids)
                 for row, i in enumerate(batch):
                     mask[row, : width - lengths[i]] = 0
-                self.model.generate(
-                    ids,
-                    attention_mask=mask,
-                    max_new_tokens=3,
-                    min_new_tokens=3,
-                    do_sample=False,
-                    pad_token_id=0,
-                )
+                self.generate_with_transformers(ids, GENERATED_TOKENS, attention_mask=mask)
 
-        seconds = self.time(read, repetitions=min(3, self.repetitions))
+        seconds = self.median_seconds(read, repetitions=min(3, self.repetitions))
         return {"seconds": seconds, "batches": len(batches), "tokens": sum(lengths)}
 
     def decode(self) -> dict[str, Any]:
-        """Tokens a second of an answer: the library's loop, ours step by step, captured, and with prompt lookup.
+        """Tokens per second of an answer: with transformers, and with the decoder in three ways.
 
-        A random model soon repeats itself, so what prompt lookup gains here says nothing of real answers.
+        The three ways are without CUDA graphs, with them, and with prompt lookup as well. A random model soon repeats
+        itself, so the gain from prompt lookup says nothing about real answers.
         """
-        prompt = self.random_ids(self.answer_prompt).tolist()
-        result: dict[str, Any] = {"prompt_tokens": len(prompt), "answer_tokens": self.answer_tokens}
+        prompt = self.random_ids(self.answer_prompt_tokens)
 
-        def stock(tokens: int) -> float:
-            ids = torch.tensor([prompt], device=self.device)
-            options = {
-                "max_new_tokens": tokens,
-                "min_new_tokens": tokens,
-                "do_sample": False,
-                "pad_token_id": 0,
-            }
-            return self.time(lambda: self.model.generate(ids, **options), repetitions=1)
-
-        # The prompt and one token, taken off: what is left is decoding.
-        decoding = stock(self.answer_tokens) - stock(1)
-        result["stock_tokens_per_second"] = (self.answer_tokens - 1) / decoding
+        transformers_seconds = []
+        for _ in range(2):
+            times = TokenTimes()
+            self.generate_with_transformers(prompt[None], self.answer_tokens, streamer=times)
+            transformers_seconds.append(times.seconds_after_first_token())
+        document: dict[str, Any] = {
+            "prompt_tokens": len(prompt),
+            "answer_tokens": self.answer_tokens,
+            "transformers_tokens_per_second": (self.answer_tokens - 1) / transformers_seconds[-1],
+        }
         decoder = Decoder(self.layers)
-        captures = decoder._use_graphs
+        supports_graphs = decoder._use_graphs  # private: only this comparison needs to switch it
         for name, graphs, lookup in (("eager", False, False), ("graph", True, False), ("lookup", True, True)):
-            decoder._use_graphs = graphs and captures
+            decoder._use_graphs = graphs and supports_graphs
             steps: list[list[int]] = []
             seconds: list[float] = []
             for _ in range(self.repetitions + 1):
-                steps, times = self.decode_once(decoder, prompt, lookup=lookup)
-                seconds.append(times)
-            result[name] = {
-                # Without the first step, in which the prompt is read.
+                steps, seconds_of_run = self.decode_once(decoder, prompt.tolist(), lookup=lookup)
+                seconds.append(seconds_of_run)
+            document[name] = {
                 "tokens_per_second": sum(map(len, steps[1:])) / statistics.median(seconds[1:]),
-                "tokens_a_step": statistics.fmean(map(len, steps)),
+                "tokens_per_step": statistics.fmean(map(len, steps)),
                 "captured": decoder._use_graphs,
             }
-        return result
+        return document
 
     def decode_once(
         self, decoder: Decoder, prompt: list[int], *, lookup: bool
     ) -> tuple[list[list[int]], float]:
-        """The tokens of every step, and the seconds of all but the first."""
+        """The tokens of every step, and the seconds without the first step, which reads the prompt."""
         steps: list[list[int]] = []
         started = 0.0
         for step in decoder.generate(
-            prompt, max_tokens=self.answer_tokens, ends=set(), guard=torch.inference_mode, lookup=lookup
+            prompt,
+            max_tokens=self.answer_tokens,
+            eos_ids=set(),
+            guard=torch.inference_mode,
+            lookup=lookup,
         ):
             if not steps:
-                self.wait()
+                self.wait_for_device()
                 started = time.perf_counter()
             steps.append(step)
-        self.wait()
+        self.wait_for_device()
         return steps, time.perf_counter() - started
 
-    def packed(self, ids: torch.Tensor, lengths: list[int], attend: attention.Attend) -> torch.Tensor:
-        positions = torch.cat([torch.arange(length, device=self.device) for length in lengths])[None]
-        return self.forward(ids, positions, attend)
+    def generate_with_transformers(self, ids: torch.Tensor, tokens: int, **options: Any) -> None:
+        """Generate exactly `tokens` tokens after each row of `ids`, (rows, tokens)."""
+        self.model.generate(
+            ids, **options, max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0
+        )
 
-    def forward(self, ids: torch.Tensor, positions: torch.Tensor, attend: attention.Attend) -> torch.Tensor:
-        """Final states, (1, tokens, hidden)."""
-        return self.layers.forward(ids, self.layers.rotations(positions[0]), attend)[None]
+    def packed_states(
+        self, ids: torch.Tensor, lengths: list[int], store_layer: attention.StoreLayer | None = None
+    ) -> torch.Tensor:
+        """The last final state of each of the prompts that stand one after the other in `ids`, (prompts, hidden)."""
+        return self.layers.forward(
+            ids,
+            self.layers.rotations(concatenated_ranges(lengths).to(self.device)),
+            attention.PackedAttention(lengths, store_layer),
+            output_positions=last_positions(lengths, [1] * len(lengths)).to(self.device),
+        )
 
-    def time(self, run: Callable[[], object], repetitions: int | None = None) -> float:
-        """Median seconds, after one run that is not counted."""
-        seconds: list[float] = []
+    def median_seconds(self, run: Callable[[], object], repetitions: int | None = None) -> float:
+        """Median over the repetitions, after one run that is not counted."""
+        seconds = []
         for _ in range(1 + (repetitions or self.repetitions)):
-            with self.stopwatch(seconds):
-                run()
+            self.wait_for_device()
+            started = time.perf_counter()
+            run()
+            self.wait_for_device()
+            seconds.append(time.perf_counter() - started)
         return statistics.median(seconds[1:])
 
-    @contextmanager
-    def stopwatch(self, seconds: list[float]) -> Iterator[None]:
-        self.wait()
-        started = time.perf_counter()
-        yield
-        self.wait()
-        seconds.append(time.perf_counter() - started)
-
-    def wait(self) -> None:
+    def wait_for_device(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def reset_memory(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
 
-    def peak_memory(self) -> int | None:
-        return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
-
-
-def say(message: str) -> None:
+def print_message(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
@@ -336,14 +344,14 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--tiny", action="store_true", help="a tiny model and 20 articles")
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="write the JSON document there as well")
+    parser.add_argument("--out", type=Path, help="write the JSON document to this file as well")
     options = parser.parse_args(argv)
     if not options.tiny and not torch.cuda.is_available():
-        say("There is no CUDA device here; --tiny runs everything on a tiny model.")
+        print_message("This machine has no CUDA device; --tiny runs everything with a tiny model.")
         return 1
     with torch.inference_mode():
-        result = Bench(tiny=options.tiny, repetitions=options.repetitions).run()
-    text = json.dumps(result, indent=2)
+        document = Bench(tiny=options.tiny, repetitions=options.repetitions).run()
+    text = json.dumps(document, indent=2)
     if options.out:
         options.out.write_text(text + "\n")
     print(text)

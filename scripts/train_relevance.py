@@ -1,15 +1,17 @@
-"""Train `data/relevance.safetensors`: low-rank parts of the sentence encoder, a vector for each article and text.
+"""Train `data/relevance.safetensors`: LoRA deltas for the sentence encoder, a vector for each article and each text.
 
-    python scripts/train_relevance.py                 45 minutes on 2 CPU cores
-    python scripts/train_relevance.py --resume        goes on behind the last whole epoch
-    python scripts/train_relevance.py --epochs 1 --out /tmp/look.safetensors
+    python scripts/train_relevance.py                 # 45 minutes on 2 CPU cores
+    python scripts/train_relevance.py --resume        # continue after the last complete epoch
+    python scripts/train_relevance.py --epochs 1 --out /tmp/try.safetensors
 
-A question is to be nearest to the paragraphs that answer it among all paragraphs and points of the code, and to the
-learned vector of its article, or to that of "outside the code". Each step's loss is the cross-entropy over the whole
-code: all texts keep their vectors, and some that matter in the step (one that answers, one near the question that
-does not) are computed anew, with gradients. At the end the encoder stays as it is, and the vectors of the texts are
-fitted to the questions' in two minutes. Fits on the training questions alone; the development questions are measured
-after each epoch. Interrupted, it leaves what the last whole epoch made.
+Training draws a question's vector towards the paragraphs and points ("texts") that answer it, away from all other texts
+of the code, and towards the class vector of its article, or that of "out of scope". The loss of a step is a
+cross-entropy over the whole code: the vectors of all texts are stored, and only a few are computed again with
+gradients, one that answers a question and one similar text that does not. After the last epoch the encoder is fixed,
+and the stored vectors of the texts are fitted to the vectors of the questions, which takes two minutes.
+
+Only the training questions are fitted; the development questions are evaluated after each epoch. An interrupted run
+leaves the file of the last complete epoch.
 """
 
 import argparse
@@ -20,6 +22,7 @@ import random
 import statistics
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -38,36 +41,78 @@ from transformers import AutoTokenizer, BertModel
 
 from labourqa.config import DATA, DEFAULT_EDITION, load_settings
 from labourqa.documents.document import read_document
-from labourqa.evaluation.cases import Case, read_cases
+from labourqa.evaluation.cases import NEEDED_GRADE, Case, read_cases
 from labourqa.evaluation.metrics import ndcg_at, recall_at, reciprocal_rank
 from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
+from labourqa.models.catalogue import MINILM
+from labourqa.models.loading import silence_transformers
 from labourqa.models.relevance import TRAINED, article_digest, count_texts, embedding_texts
 from labourqa.models.weights import fetch_weights
-from labourqa.pipeline import ENCODER
 
-TRAIN = ("questions-train.jsonl", "questions-written.jsonl")
-DEV = "questions-dev.jsonl"
-USEFUL = 0.2  # share of a useful article (grade 1) in the target, where a needed one (grade 2) has 1
-MAX_TOKENS = 160  # longer texts are cut: the points of a long paragraph are texts of their own
-GROUP = 16
-TEXT_EPOCHS = 40
-TEXT_BATCH = 256
-NOISE = 0.03  # added to each dimension of a question's vector while the vectors of texts are fitted
-LEFT_OUT = 0.1  # of a question's words, anew each time it is seen
-FRESH = 12  # questions of a batch whose texts are computed anew, two each
-NEAR = 8  # the wrong text is among so many of the nearest
+TRAINING_FILES = (DATA / "questions-train.jsonl", DATA / "questions-written.jsonl")
+DEVELOPMENT_FILE = DATA / "questions-dev.jsonl"
+
+USEFUL_WEIGHT = 0.2  # of a useful article (grade 1) in the target distribution; a needed one (grade 2) has 1
+MAX_TOKENS = 160  # longer texts are truncated: the points of a long paragraph are texts of their own
+ENCODER_BATCH = 16  # texts
+WORD_DROPOUT = 0.1  # share of a question's words that is left out, chosen again each time it is used
+REFRESHED_QUESTIONS = 12  # questions of a batch for which two texts are encoded again
+HARD_NEGATIVES = 8  # the text that does not answer is chosen from so many of the most similar ones
+CLASS_LOSS_WEIGHT = 0.5
+TEXT_LOSS_WEIGHT = 0.3
+WARMUP_STEPS = 50
+
+TEXT_FITTING_EPOCHS = 40
+TEXT_FITTING_BATCH = 256  # questions
+TEXT_FITTING_RATE = 2e-3
+QUESTION_NOISE = 0.03  # standard deviation of the noise in each dimension of a question's vector
 
 
 @dataclass(frozen=True)
 class Question:
     text: str
-    grades: dict[int, int]  # article's place -> grade; {} outside the code
-    texts: list[int]  # places of the paragraphs and points that answer it, where they are labelled
+    grades: dict[int, int]  # article index -> grade; {} if the code does not answer the question
+    answering_texts: list[
+        int
+    ]  # indices of the paragraphs and points that answer it; [] if they are not labelled
 
 
-class LowRank(nn.Module):
-    """A linear layer plus up @ down, which alone is trained (Hu et al. 2021, LoRA)."""
+class Corpus:
+    """A code's articles and their texts (see embedding_texts)."""
+
+    def __init__(self, articles: Sequence[Article]) -> None:
+        self.articles = articles
+        self.texts = embedding_texts(articles)
+        self.texts_by_reference: dict[str, list[int]] = defaultdict(
+            list
+        )  # such as "144(4)" -> indices of its texts
+        article_indices: list[int] = []
+        for index, article in enumerate(articles):
+            for paragraph in article.paragraphs:
+                number = paragraph.number
+                reference = f"{article.number}({number})" if number else article.number
+                for _ in range(1 + len(paragraph.points)):
+                    self.texts_by_reference[reference].append(len(article_indices))
+                    article_indices.append(index)
+        self.article_of_text = torch.tensor(article_indices)  # (texts,): index of the article
+
+    def read_questions(self, path: Path) -> list[Question]:
+        """The questions in a file, except those that have useful articles but no needed one."""
+        article_index = {article.number: i for i, article in enumerate(self.articles)}
+        questions = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            fields = json.loads(line)
+            grades = {article_index[number]: grade for number, grade in fields["articles"].items()}
+            references = fields.get("paragraphs", [])
+            texts = [text for reference in references for text in self.texts_by_reference.get(reference, [])]
+            if not grades or NEEDED_GRADE in grades.values():
+                questions.append(Question(fields["question"], grades, texts))
+        return questions
+
+
+class LoraLinear(nn.Module):
+    """A linear layer plus the trainable product up @ down (LoRA, Hu et al., arXiv 2106.09685)."""
 
     def __init__(self, linear: nn.Linear, rank: int) -> None:
         super().__init__()
@@ -76,27 +121,18 @@ class LowRank(nn.Module):
         self.up = nn.Parameter(torch.zeros(linear.out_features, rank))
 
     def forward(self, states: Tensor) -> Tensor:
-        own: Tensor = self.linear(states)
-        return own + functional.linear(functional.linear(states, self.down), self.up)
+        output: Tensor = self.linear(states)
+        return output + functional.linear(functional.linear(states, self.down), self.up)
 
 
-class Trainer:
-    def __init__(self, articles: Sequence[Article], folder: Path, rank: int) -> None:
-        self.articles = articles
-        self.texts = embedding_texts(articles)
-        places = [
-            (i, paragraph.number)
-            for i, article in enumerate(articles)
-            for paragraph in article.paragraphs
-            for _ in range(1 + len(paragraph.points))
-        ]
-        self.kept = torch.empty(0)  # their vectors, (texts, hidden)
-        self.owner = torch.tensor([i for i, _ in places])  # the article's place of each text
-        self.paragraph = [number for _, number in places]
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        # Without dropout, which on a CPU takes half of the time; words of the questions are left out instead.
+class RelevanceModel:
+    """The encoder with LoRA, and a class for each article and for "out of scope": a vector and a bias."""
+
+    def __init__(self, encoder_folder: Path, articles: int, rank: int) -> None:
+        self.tokenizer = AutoTokenizer.from_pretrained(encoder_folder)
+        # Dropout would take half of the time on a CPU; leaving out words of the questions replaces it.
         self.encoder = BertModel.from_pretrained(
-            folder,
+            encoder_folder,
             add_pooling_layer=False,
             dtype=torch.float32,
             hidden_dropout_prob=0,
@@ -106,269 +142,304 @@ class Trainer:
         for name, module in list(self.encoder.encoder.named_modules()):
             if isinstance(module, nn.Linear):
                 parent, _, child = name.rpartition(".")
-                setattr(self.encoder.encoder.get_submodule(parent), child, LowRank(module, rank))
-        self.low_rank = [parameter for parameter in self.encoder.parameters() if parameter.requires_grad]
-        outside = len(articles)  # its class stands behind those of the articles
-        self.vectors = nn.Parameter(torch.zeros(outside + 1, self.encoder.config.hidden_size))
-        self.bias = nn.Parameter(torch.zeros(outside + 1))
+                setattr(self.encoder.encoder.get_submodule(parent), child, LoraLinear(module, rank))
+        self.lora: dict[str, nn.Parameter] = {
+            name: parameter for name, parameter in self.encoder.named_parameters() if parameter.requires_grad
+        }
+        # The class "out of scope" follows those of the articles.
+        self.class_vectors = nn.Parameter(torch.zeros(articles + 1, self.encoder.config.hidden_size))
+        self.class_biases = nn.Parameter(torch.zeros(articles + 1))
         self.log_scale = nn.Parameter(torch.tensor(math.log(20.0)))
 
-    def start(self, questions: Sequence[Question]) -> None:
-        """Article vectors begin at the mean of their texts, that of "outside" at the mean of such questions."""
-        kept = self.encode_all(self.texts)
-        outside = [question.text for question in questions if not question.grades]
-        with torch.no_grad():
-            for i in range(len(self.articles)):
-                self.vectors[i] = normalize(kept[self.owner == i].mean(0), dim=0)
-            if outside:
-                self.vectors[-1] = normalize(self.encode_all(outside).mean(0), dim=0)
-
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """(texts, hidden), each of length 1: the mean of the token states, as SentenceEncoder makes it."""
+    def encode_with_gradients(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors, (texts, hidden): the mean of the token states, as in SentenceEncoder."""
         ids = self.tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # similar lengths need little padding
         vectors = []
-        for start in range(0, len(order), GROUP):  # of similar lengths, with little padding
-            some = [ids[i] for i in order[start : start + GROUP]]
-            batch = self.tokenizer.pad({"input_ids": some}, return_tensors="pt")
-            states = self.encoder(**batch).last_hidden_state
-            mask = batch["attention_mask"].unsqueeze(-1)
+        for start in range(0, len(order), ENCODER_BATCH):
+            rows = [ids[i] for i in order[start : start + ENCODER_BATCH]]
+            batch = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+            states = self.encoder(**batch).last_hidden_state  # (batch, seq, hidden)
+            mask = batch["attention_mask"].unsqueeze(-1)  # (batch, seq, 1)
             vectors.append(normalize((states * mask).sum(1) / mask.sum(1), dim=-1))
         return torch.cat(vectors)[torch.tensor(order).argsort()]
 
     @torch.no_grad()
-    def encode_all(self, texts: Sequence[str]) -> Tensor:
-        return self.encode(texts)
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Unit vectors, (texts, hidden)."""
+        return self.encode_with_gradients(texts)
 
-    def by_article(self, scores: Tensor) -> Tensor:
-        """(batch, texts) -> (batch, articles): log-sum-exp over an article's texts."""
-        owner = self.owner.expand(len(scores), -1)
-        empty = scores.new_full((len(scores), len(self.articles)), -math.inf)
-        highest = empty.scatter_reduce(1, owner, scores.detach(), "amax")
-        sums = torch.zeros_like(empty).scatter_add(1, owner, (scores - highest.gather(1, owner)).exp())
-        return highest + sums.log()
+    def text_logits(self, questions: Tensor, texts: Tensor) -> Tensor:
+        """(questions, hidden), (texts, hidden) -> (questions, texts)."""
+        return self.log_scale.exp() * questions @ texts.T
 
-    def by_class(self, questions: Tensor) -> Tensor:
-        """(batch, articles + 1): the last one is "outside the code"."""
-        return self.log_scale.exp() * questions @ normalize(self.vectors, dim=-1).T + self.bias
-
-    def loss(self, batch: Sequence[Question]) -> Tensor:
-        asked = self.encode([leave_out_words(question.text) for question in batch])
-        chosen = self.choose_texts(batch, asked.detach() @ self.kept.T)
-        fresh = self.encode([self.texts[i] for i in chosen])
-        texts = self.kept.index_copy(0, torch.tensor(chosen), fresh)
-        self.kept[chosen] = fresh.detach()
-        classes = (self.target(batch) * self.by_class(asked).log_softmax(1)).sum(1).mean()
-        articles, located = self.likelihoods(batch, self.log_scale.exp() * asked @ texts.T)
-        return -articles - 0.5 * classes - 0.3 * located
-
-    def target(self, batch: Sequence[Question]) -> Tensor:
-        """(batch, articles + 1): how the probability is to be shared out."""
-        target = torch.zeros(len(batch), len(self.articles) + 1)
-        for row, question in zip(target, batch, strict=True):
-            for place, grade in question.grades.items():
-                row[place] = 1.0 if grade == 2 else USEFUL
-            row[-1] = float(not question.grades)
-        return target / target.sum(1, keepdim=True)
-
-    def likelihoods(self, batch: Sequence[Question], scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean log-likelihoods of the articles, and of the labelled texts, from (batch, texts) scores."""
-        inside = torch.tensor([bool(question.grades) for question in batch])
-        logs = self.by_article(scores[inside]).log_softmax(1)
-        articles = (self.target(batch)[inside, :-1] * logs).sum(1).mean()
-        logs = scores.log_softmax(1)
-        located = [self.locate(logs[i], question.texts) for i, question in enumerate(batch) if question.texts]
-        return articles, torch.stack(located).mean() if located else torch.zeros(())
-
-    def locate(self, logs: Tensor, texts: Sequence[int]) -> Tensor:
-        """Mean log-probability of each needed article's answering texts, from (texts,) log-probabilities."""
-        of_article: dict[int, list[int]] = {}
-        for text in texts:
-            of_article.setdefault(int(self.owner[text]), []).append(text)
-        return torch.stack([torch.logsumexp(logs[own], 0) for own in of_article.values()]).mean()
-
-    def fit_texts(self, questions: Sequence[Question]) -> None:
-        """Move the kept vectors of the texts towards the questions that they answer."""
-        inside = [question for question in questions if question.grades]
-        asked = self.encode_all([question.text for question in inside])
-        fitted = nn.Parameter(self.kept.clone())
-        optimizer = torch.optim.Adam([fitted], lr=2e-3)
-        scale = self.log_scale.detach().exp()
-        for _ in range(TEXT_EPOCHS):
-            order = torch.randperm(len(inside))
-            for some in order.split(TEXT_BATCH):  # type: ignore[no-untyped-call]
-                noisy = normalize(asked[some] + NOISE * torch.randn(len(some), asked.shape[1]), dim=-1)
-                scores = scale * noisy @ normalize(fitted, dim=-1).T
-                articles, located = self.likelihoods([inside[i] for i in some.tolist()], scores)
-                optimizer.zero_grad()
-                (-articles - located).backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-        self.kept = normalize(fitted.detach(), dim=-1)
-
-    def choose_texts(self, batch: Sequence[Question], similarities: Tensor) -> list[int]:
-        """Of some questions: one text that answers, and one near the question that does not."""
-        chosen = set()
-        inside = [i for i, question in enumerate(batch) if question.grades]
-        for i in random.sample(inside, min(FRESH, len(inside))):
-            question = batch[i]
-            needed = random.choice([place for place, grade in question.grades.items() if grade == 2])
-            own = [t for t in question.texts if self.owner[t] == needed] or torch.nonzero(
-                self.owner == needed
-            ).flatten().tolist()
-            chosen.add(max(own, key=lambda t: float(similarities[i, t])))
-            nearest = similarities[i].argsort(descending=True).tolist()
-            wrong = (t for t in nearest if int(self.owner[t]) not in question.grades)
-            chosen.add(random.choice(list(islice(wrong, NEAR))))
-        return sorted(chosen)
-
-    @torch.no_grad()
-    def measure(self, cases: Sequence[Case]) -> dict[str, float]:
-        """Rank the articles for the development questions."""
-        asked = self.encode_all([case.question for case in cases])
-        classes = self.by_class(asked).log_softmax(1)
-        scores = self.by_article(self.log_scale.exp() * asked @ self.kept.T).log_softmax(1) + classes[:, :-1]
-        rows = []
-        for case, row in zip(cases, scores, strict=True):
-            if not case.needed:
-                continue
-            ranked = [self.articles[i].number for i in row.argsort(descending=True).tolist()]
-            rows.append(
-                {
-                    "mrr": reciprocal_rank(ranked, case.needed),
-                    "recall_at_5": recall_at(ranked, case.needed, 5),
-                    "recall_at_10": recall_at(ranked, case.needed, 10),
-                    "recall_at_20": recall_at(ranked, case.needed, 20),
-                    "ndcg_at_10": ndcg_at(ranked, case.grades, 10),
-                }
-            )
-        measures = {name: statistics.fmean(row[name] for row in rows) for name in rows[0]}
-        answerable = torch.tensor([case.answerable for case in cases])
-        inside, outside = classes[answerable, -1], classes[~answerable, -1]
-        measures["outside_auc"] = (outside[:, None] > inside).float().mean().item()
-        limit = inside.sort(descending=True).values[int(0.03 * len(inside))]
-        measures["refused_at_3_percent"] = (outside > limit).float().mean().item()
-        return {name: round(value, 4) for name, value in measures.items()}
+    def class_logits(self, questions: Tensor) -> Tensor:
+        """(questions, hidden) -> (questions, articles + 1); the last column is "out of scope"."""
+        return self.log_scale.exp() * questions @ normalize(self.class_vectors, dim=-1).T + self.class_biases
 
     def load(self, path: Path) -> int:
-        """What `save` wrote, for the same rank; returns how many epochs made it."""
+        """Load a file that `save` wrote with the same rank, except its texts; returns its number of epochs."""
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118  # no dict
+            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118  # not a dict
             epochs = int(file.metadata()["epochs"])
         with torch.no_grad():
-            for name, parameter in self.encoder.named_parameters():
-                if parameter.requires_grad:
-                    parameter.copy_(tensors[name])
-            self.vectors.copy_(tensors["articles"])
-            self.bias.copy_(tensors["bias"])
+            for name, parameter in self.lora.items():
+                parameter.copy_(tensors[name])
+            self.class_vectors.copy_(tensors["articles"])
+            self.class_biases.copy_(tensors["bias"])
             self.log_scale.copy_(tensors["scale"][0].log())
         return epochs
 
-    def save(self, path: Path, metadata: dict[str, str]) -> None:
-        tensors = {
-            name: parameter.detach().half().contiguous()
-            for name, parameter in self.encoder.named_parameters()
-            if parameter.requires_grad
-        }
-        tensors["articles"] = normalize(self.vectors.detach(), dim=-1).half()
-        tensors["texts"] = self.kept.half()
-        tensors["bias"] = self.bias.detach().clone()
+    def save(self, path: Path, text_vectors: Tensor, metadata: dict[str, str]) -> None:
+        """Write the file that TrainedRelevance reads."""
+        tensors = {name: parameter.detach().half().contiguous() for name, parameter in self.lora.items()}
+        tensors["articles"] = normalize(self.class_vectors.detach(), dim=-1).half()
+        tensors["texts"] = text_vectors.half()
+        tensors["bias"] = self.class_biases.detach().clone()
         tensors["scale"] = self.log_scale.detach().exp().reshape(1)
         part = path.with_name(path.name + ".part")
         save_file(tensors, part, metadata=metadata)
         part.replace(path)
 
 
-def leave_out_words(text: str) -> str:
-    words = text.split()
-    return " ".join(word for word in words if random.random() >= LEFT_OUT) or text
+class Trainer:
+    def __init__(self, model: RelevanceModel, corpus: Corpus) -> None:
+        self.model = model
+        self.corpus = corpus
+        self.text_vectors = torch.empty(0)  # (texts, hidden), of corpus.texts; see encode_texts
+
+    def encode_texts(self) -> None:
+        """Compute the vectors of all texts again with the encoder as it is now."""
+        self.text_vectors = self.model.encode(self.corpus.texts)
+
+    def initialize_classes(self, questions: Sequence[Question]) -> None:
+        """Start with mean directions: of an article's texts, and of the out-of-scope questions."""
+        out_of_scope = [question.text for question in questions if not question.grades]
+        vectors = self.model.class_vectors
+        with torch.no_grad():
+            for i in range(len(self.corpus.articles)):
+                vectors[i] = normalize(self.text_vectors[self.corpus.article_of_text == i].mean(0), dim=0)
+            if out_of_scope:
+                vectors[-1] = normalize(self.model.encode(out_of_scope).mean(0), dim=0)
+
+    def loss(self, batch: Sequence[Question]) -> Tensor:
+        """The weighted cross-entropies of articles by their texts, of classes, and of labelled texts."""
+        questions = self.model.encode_with_gradients([drop_words(question.text) for question in batch])
+        refreshed = self.choose_texts(batch, questions.detach() @ self.text_vectors.T)
+        vectors = self.model.encode_with_gradients([self.corpus.texts[i] for i in refreshed])
+        all_vectors = self.text_vectors.index_copy(0, torch.tensor(refreshed), vectors)
+        self.text_vectors[refreshed] = vectors.detach()
+
+        class_log_probabilities = self.model.class_logits(questions).log_softmax(1)
+        class_loss = -(self.target_distribution(batch) * class_log_probabilities).sum(1).mean()
+        article_loss, text_loss = self.text_losses(batch, self.model.text_logits(questions, all_vectors))
+        return article_loss + CLASS_LOSS_WEIGHT * class_loss + TEXT_LOSS_WEIGHT * text_loss
+
+    def choose_texts(self, batch: Sequence[Question], similarities: Tensor) -> list[int]:
+        """Indices of texts to encode again: for some questions, one text that answers and one hard negative.
+
+        `similarities`: (questions, texts).
+        """
+        chosen = set()
+        article_of_text = self.corpus.article_of_text
+        answerable = [i for i, question in enumerate(batch) if question.grades]
+        for i in random.sample(answerable, min(REFRESHED_QUESTIONS, len(answerable))):
+            question = batch[i]
+            article = random.choice(
+                [index for index, grade in question.grades.items() if grade == NEEDED_GRADE]
+            )
+            positives = [text for text in question.answering_texts if article_of_text[text] == article]
+            if not positives:
+                positives = torch.nonzero(article_of_text == article).flatten().tolist()
+            chosen.add(max(positives, key=lambda text: float(similarities[i, text])))
+            most_similar = similarities[i].argsort(descending=True).tolist()
+            negatives = (text for text in most_similar if int(article_of_text[text]) not in question.grades)
+            chosen.add(random.choice(list(islice(negatives, HARD_NEGATIVES))))
+        return sorted(chosen)
+
+    def target_distribution(self, batch: Sequence[Question]) -> Tensor:
+        """(questions, articles + 1): probabilities by the articles' grades; the last column is "out of scope"."""
+        target = torch.zeros(len(batch), len(self.corpus.articles) + 1)
+        for row, question in zip(target, batch, strict=True):
+            for index, grade in question.grades.items():
+                row[index] = 1.0 if grade == NEEDED_GRADE else USEFUL_WEIGHT
+            row[-1] = float(not question.grades)
+        return target / target.sum(1, keepdim=True)
+
+    def text_losses(self, batch: Sequence[Question], logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean cross-entropies of the articles and of the labelled texts, from (questions, texts) logits."""
+        answerable = torch.tensor([bool(question.grades) for question in batch])
+        article_log_probabilities = self.article_logits(logits[answerable]).log_softmax(1)
+        targets = self.target_distribution(batch)[answerable, :-1]
+        article_loss = -(targets * article_log_probabilities).sum(1).mean()
+
+        text_log_probabilities = logits.log_softmax(1)
+        of_labelled = [
+            self.answer_log_probability(row, question.answering_texts)
+            for row, question in zip(text_log_probabilities, batch, strict=True)
+            if question.answering_texts
+        ]
+        text_loss = -torch.stack(of_labelled).mean() if of_labelled else torch.zeros(())
+        return article_loss, text_loss
+
+    def article_logits(self, text_logits: Tensor) -> Tensor:
+        """(questions, texts) -> (questions, articles): the log-sum-exp over each article's texts."""
+        index = self.corpus.article_of_text.expand(len(text_logits), -1)  # (questions, texts)
+        empty = text_logits.new_full((len(text_logits), len(self.corpus.articles)), -math.inf)
+        highest = empty.scatter_reduce(1, index, text_logits.detach(), "amax")
+        shifted = (text_logits - highest.gather(1, index)).exp()
+        return highest + torch.zeros_like(empty).scatter_add(1, index, shifted).log()
+
+    def answer_log_probability(self, log_probabilities: Tensor, answering_texts: Sequence[int]) -> Tensor:
+        """The mean over articles of the log-probability of any of the article's answering texts.
+
+        `log_probabilities`: (texts,).
+        """
+        by_article: dict[int, list[int]] = defaultdict(list)
+        for text in answering_texts:
+            by_article[int(self.corpus.article_of_text[text])].append(text)
+        return torch.stack([log_probabilities[texts].logsumexp(0) for texts in by_article.values()]).mean()
+
+    def fit_text_vectors(self, questions: Sequence[Question]) -> None:
+        """Fit the vectors of the texts, with a fixed encoder, to the questions that they answer."""
+        answerable = [question for question in questions if question.grades]
+        question_vectors = self.model.encode([question.text for question in answerable])
+        fitted = nn.Parameter(self.text_vectors.clone())
+        optimizer = torch.optim.Adam([fitted], lr=TEXT_FITTING_RATE)
+        scale = self.model.log_scale.detach().exp()
+        for _ in range(TEXT_FITTING_EPOCHS):
+            for batch in torch.randperm(len(answerable)).split(TEXT_FITTING_BATCH):  # type: ignore[no-untyped-call]
+                noise = QUESTION_NOISE * torch.randn(len(batch), question_vectors.shape[1])
+                noisy = normalize(question_vectors[batch] + noise, dim=-1)
+                logits = scale * noisy @ normalize(fitted, dim=-1).T
+                article_loss, text_loss = self.text_losses([answerable[i] for i in batch.tolist()], logits)
+                optimizer.zero_grad()
+                (article_loss + text_loss).backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+        self.text_vectors = normalize(fitted.detach(), dim=-1)
+
+    @torch.no_grad()
+    def evaluate(self, cases: Sequence[Case]) -> dict[str, float]:
+        """Metrics of ranking the articles and of telling which questions are out of scope."""
+        questions = self.model.encode([case.question for case in cases])
+        classes = self.model.class_logits(questions).log_softmax(1)
+        articles = self.article_logits(self.model.text_logits(questions, self.text_vectors)).log_softmax(1)
+        rows = []
+        for case, scores in zip(cases, articles + classes[:, :-1], strict=True):
+            if case.needed:
+                ranked = [self.corpus.articles[i].number for i in scores.argsort(descending=True).tolist()]
+                rows.append(
+                    {
+                        "mrr": reciprocal_rank(ranked, case.needed),
+                        "recall_at_5": recall_at(ranked, case.needed, 5),
+                        "recall_at_10": recall_at(ranked, case.needed, 10),
+                        "recall_at_20": recall_at(ranked, case.needed, 20),
+                        "ndcg_at_10": ndcg_at(ranked, case.grades, 10),
+                    }
+                )
+        metrics = {name: statistics.fmean(row[name] for row in rows) for name in rows[0]}
+        answerable = torch.tensor([case.answerable for case in cases])
+        inside, outside = classes[answerable, -1], classes[~answerable, -1]
+        metrics["out_of_scope_auc"] = (outside[:, None] > inside).float().mean().item()
+        # The share of unanswerable questions refused at the limit that refuses 3 percent of the answerable ones.
+        limit = inside.sort(descending=True).values[int(0.03 * len(inside))]
+        metrics["refused_at_3_percent"] = (outside > limit).float().mean().item()
+        return {name: round(value, 4) for name, value in metrics.items()}
 
 
-def read_questions(path: Path, trainer: Trainer) -> list[Question]:
-    place = {article.number: i for i, article in enumerate(trainer.articles)}
-    texts: dict[str, list[int]] = {}
-    for t, (owner, paragraph) in enumerate(zip(trainer.owner.tolist(), trainer.paragraph, strict=True)):
-        number = trainer.articles[owner].number
-        texts.setdefault(f"{number}({paragraph})" if paragraph else number, []).append(t)
-    questions = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        fields = json.loads(line)
-        grades = {place[number]: grade for number, grade in fields["articles"].items()}
-        answers = [t for reference in fields.get("paragraphs", []) for t in texts.get(reference, [])]
-        if not grades or 2 in grades.values():
-            questions.append(Question(fields["question"], grades, answers))
-    return questions
+def drop_words(text: str) -> str:
+    """`text` without a random WORD_DROPOUT of its words; the whole text if no word would be left."""
+    return " ".join(word for word in text.split() if random.random() >= WORD_DROPOUT) or text
 
 
-def main() -> None:
+def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--batch", type=int, default=64, help="questions of a step")
-    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--epochs", type=int, default=8, help="with --resume, including the earlier ones")
+    parser.add_argument("--batch", type=int, default=64, help="questions per step")
+    parser.add_argument("--rank", type=int, default=32, help="rank of the LoRA deltas")
     parser.add_argument(
-        "--lr", type=float, default=1e-3, help="of the low-rank parts and the article vectors"
+        "--lr", type=float, default=1e-3, help="learning rate of the LoRA deltas and class vectors"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--train", type=Path, nargs="+", default=[DATA / name for name in TRAIN])
-    parser.add_argument("--resume", action="store_true", help="go on with what --out holds")
+    parser.add_argument(
+        "--train", type=Path, nargs="+", default=TRAINING_FILES, help="files of training questions"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the training of the file --out")
     parser.add_argument("--out", type=Path, default=TRAINED)
-    args = parser.parse_args()
-    torch.manual_seed(args.seed)
-    random.seed(args.seed)
+    return parser.parse_args()
 
-    articles = parse_code(read_document(DEFAULT_EDITION).text).articles
-    folder = fetch_weights(ENCODER, load_settings({}).models, show_progress=lambda *_: None).folder
-    trainer = Trainer(articles, folder, args.rank)
-    questions = [question for path in args.train for question in read_questions(path, trainer)]
-    cases = read_cases(DATA / DEV)
-    trainer.start(questions)
-    done = trainer.load(args.out) if args.resume else 0
-    trainer.kept = trainer.encode_all(trainer.texts)
-    print(f"epoch {done}", trainer.measure(cases), flush=True)
 
-    batches = range(0, len(questions) - args.batch + 1, args.batch)
-    steps = args.epochs * len(batches)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": trainer.low_rank, "lr": args.lr, "weight_decay": 0.01},
-            {"params": [trainer.vectors], "lr": args.lr, "weight_decay": 0.0},
-            {"params": [trainer.log_scale, trainer.bias], "lr": 5 * args.lr, "weight_decay": 0.0},
-        ]
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda n: min((n + 1) / 50, max(0.02, 1 - (n + done * len(batches)) / steps))
-    )
-    metadata = {
+def describe_run(arguments: argparse.Namespace, articles: Sequence[Article]) -> dict[str, str]:
+    """Metadata of the file: how it was made, and to which articles its vectors belong."""
+    files = [*arguments.train, DEFAULT_EDITION]
+    return {
         "command": " ".join(["python", "scripts/train_relevance.py", *sys.argv[1:]]),
-        "data": json.dumps(
-            {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in [*args.train, DEFAULT_EDITION]}
-        ),
+        "data": json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}),
         "articles": json.dumps([article_digest(article) for article in articles]),
         "texts": json.dumps([count_texts(article) for article in articles]),
     }
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    silence_transformers()
+    torch.manual_seed(arguments.seed)
+    random.seed(arguments.seed)
+
+    corpus = Corpus(parse_code(read_document(DEFAULT_EDITION).text).articles)
+    encoder_folder = fetch_weights(MINILM, load_settings({}).models).folder
+    model = RelevanceModel(encoder_folder, len(corpus.articles), arguments.rank)
+    trainer = Trainer(model, corpus)
+    questions = [question for path in arguments.train for question in corpus.read_questions(path)]
+    cases = read_cases(DEVELOPMENT_FILE)
+    epochs_done = model.load(arguments.out) if arguments.resume else 0
+    trainer.encode_texts()
+    if not arguments.resume:
+        trainer.initialize_classes(questions)
+    print(f"epoch {epochs_done}", trainer.evaluate(cases), flush=True)
+
+    starts = range(0, len(questions) - arguments.batch + 1, arguments.batch)  # of batches in an epoch
+    steps_done, all_steps = epochs_done * len(starts), arguments.epochs * len(starts)
+    lora = list(model.lora.values())
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": lora, "lr": arguments.lr, "weight_decay": 0.01},
+            {"params": [model.class_vectors], "lr": arguments.lr, "weight_decay": 0.0},
+            {"params": [model.log_scale, model.class_biases], "lr": 5 * arguments.lr, "weight_decay": 0.0},
+        ]
+    )
+    # The learning rate rises over the first steps of this run, then falls to 2 percent at the end of the last epoch.
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min((step + 1) / WARMUP_STEPS, max(0.02, 1 - (step + steps_done) / all_steps)),
+    )
+    metadata = describe_run(arguments, corpus.articles)
     console = Console(stderr=True)
-    for epoch in range(done + 1, args.epochs + 1):
+    for epoch in range(epochs_done + 1, arguments.epochs + 1):
         started = time.monotonic()
-        order = random.sample(questions, len(questions))
+        shuffled = random.sample(questions, len(questions))
         losses = []
-        for first in track(batches, f"epoch {epoch}", console=console, transient=True):
-            loss = trainer.loss(order[first : first + args.batch])
+        for start in track(starts, f"epoch {epoch}", console=console, transient=True):
+            loss = trainer.loss(shuffled[start : start + arguments.batch])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            clip_grad_norm_(trainer.low_rank, 1.0)
+            clip_grad_norm_(lora, 1.0)
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        trainer.kept = trainer.encode_all(trainer.texts)
-        measures = trainer.measure(cases)
+        trainer.encode_texts()
+        metrics = trainer.evaluate(cases)
         minutes = (time.monotonic() - started) / 60
-        print(f"epoch {epoch}, {minutes:.0f} min, loss {statistics.fmean(losses):.3f}", measures, flush=True)
-        trainer.save(args.out, metadata | {"epochs": str(epoch), "development": json.dumps(measures)})
-    trainer.fit_texts(questions)
-    measures = trainer.measure(cases)
-    print("vectors of texts fitted", measures, flush=True)
-    trainer.save(args.out, metadata | {"epochs": str(args.epochs), "development": json.dumps(measures)})
+        print(f"epoch {epoch}, {minutes:.0f} min, loss {statistics.fmean(losses):.3f}", metrics, flush=True)
+        progress = {"epochs": str(epoch), "development": json.dumps(metrics)}
+        model.save(arguments.out, trainer.text_vectors, metadata | progress)
+    trainer.fit_text_vectors(questions)
+    metrics = trainer.evaluate(cases)
+    print("text vectors fitted", metrics, flush=True)
+    result = {"epochs": str(arguments.epochs), "development": json.dumps(metrics)}
+    model.save(arguments.out, trainer.text_vectors, metadata | result)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,33 @@
-"""Shared parts: the real embedded edition, a three-article code, and the real models, loaded once."""
+"""Shared fixtures: the embedded edition, a code of three articles, and the real models, each loaded once."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
-from labourqa import pipeline
 from labourqa.config import DEFAULT_EDITION, Settings, load_settings
 from labourqa.documents.document import read_document
+from labourqa.engine.startup import Models, load_models
+from labourqa.law.edition import Edition
+from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article, Code, Paragraph, Point
-from labourqa.store.database import Edition, Store
+from labourqa.pipeline import Assistant
+from labourqa.progress import SilentProgress
+from labourqa.store import Store
+
+if TYPE_CHECKING:
+    from labourqa.engine.local import LocalEngine
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+# "fast" is the default; HYPOTHESIS_PROFILE=thorough searches ten times as long.
+hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
 def small_code() -> Code:
@@ -50,46 +65,64 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def small_edition(store: Store) -> Edition:
-    return store.save_code(small_code(), source="nowhere.txt", sha256="0" * 64)
-
-
-@pytest.fixture(scope="session")
-def models_home() -> Path:
-    """The user's own model cache, so that a second run of the tests fetches nothing."""
-    return load_settings({}).home
-
-
-@pytest.fixture(scope="session")
-def models(models_home: Path) -> pipeline.Models:
-    return pipeline.load_models(Settings(home=models_home, model="smollm2-135m"), pipeline.SilentProgress())
-
-
-@pytest.fixture(scope="session")
-def prepared_home(
-    models_home: Path, models: pipeline.Models, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A user's data folder with the embedded edition ingested and prepared, and the real models in it."""
-    home = tmp_path_factory.mktemp("home")
-    # The user's own article cache as well: it is found by its content, or filled for all later runs.
-    for folder in ("models", "article-cache"):
-        (models_home / folder).mkdir(parents=True, exist_ok=True)
-        (home / folder).symlink_to(models_home / folder, target_is_directory=True)
-    with Store(home / "labourqa.db") as store:
-        edition = pipeline.ingest(store)
-        articles = store.articles(edition)
-        pipeline.prepare(
-            store,
-            edition,
-            articles,
-            settings=Settings(home=home),
-            models=models,
-            progress=pipeline.SilentProgress(),
-        )
-    return home
+    return store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
 
 
 @pytest.fixture(scope="session")
 def code() -> Code:
-    from labourqa.law.parser import parse_code
-
+    """The embedded edition."""
     return parse_code(read_document(DEFAULT_EDITION).text)
+
+
+@pytest.fixture(scope="session")
+def models_home() -> Path:
+    """The user's own data folder, so that a second run of the tests downloads no models."""
+    return load_settings({}).home
+
+
+@pytest.fixture(scope="session")
+def models(models_home: Path) -> Models:
+    """The models as a user has them: in the precision that suits the machine."""
+    return load_models(Settings(home=models_home, model="smollm2-135m"), SilentProgress())
+
+
+@pytest.fixture(scope="session")
+def float32_engine(models: Models, models_home: Path) -> "LocalEngine":
+    """For exact comparisons: in float32, correct implementations agree to 1e-4 and generate the same tokens."""
+    return _engine_in("float32", models, models_home)
+
+
+@pytest.fixture(scope="session")
+def bfloat16_engine(models: Models, models_home: Path) -> "LocalEngine":
+    """For comparisons within bounds. Slow where the processor only emulates bfloat16."""
+    return _engine_in("bfloat16", models, models_home)
+
+
+def _engine_in(precision: str, models: Models, models_home: Path) -> "LocalEngine":
+    """The embedded model in this precision: the engine of `models` if it has it, otherwise another one."""
+    from labourqa.engine.local import LocalEngine  # imports torch, which the fast tests do without
+    from labourqa.models.weights import fetch_weights
+
+    if isinstance(models.engine, LocalEngine) and models.engine.info.dtype == precision:
+        return models.engine
+    return LocalEngine(fetch_weights("smollm2-135m", models_home / "models"), precision=precision)
+
+
+@pytest.fixture(scope="session")
+def prepared_home(models_home: Path, models: Models, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A user's data folder with the real models, and the embedded edition ingested and prepared."""
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(home=home)
+    # The user's own models and prefix caches: the caches of the embedded edition are built once, for all later runs.
+    user_settings = Settings(home=models_home)
+    for folder, own in (
+        (user_settings.models, settings.models),
+        (user_settings.prefix_caches, settings.prefix_caches),
+    ):
+        folder.mkdir(parents=True, exist_ok=True)
+        own.symlink_to(folder, target_is_directory=True)
+    with Store(settings.database) as store:
+        assistant = Assistant(settings, store, models=models)
+        with assistant.prepare(assistant.ingest()):
+            pass
+    return home

@@ -17,13 +17,15 @@ ORDER = [
 OWNERS = {
     "sqlite_utils": {"store"},
     "sqlite3": {"store"},
-    "pypdf": {"documents"},
+    "pypdfium2": {"documents"},
+    "lxml": {"documents"},
+    "charset_normalizer": {"documents"},
     "torch": {"engine", "models", "benchmark", "doctor"},
     "transformers": {"engine", "models"},
     "safetensors": {"engine", "models"},
     "huggingface_hub": {"models"},
     "matplotlib": {"benchmark"},
-    "docx": {"answering", "documents"},
+    "docx": {"answering"},
     "streamlit": {"cli"},  # and the page in app/
     "urllib": {"engine"},
     "rich": {"cli"},
@@ -77,7 +79,7 @@ def test_an_outside_library_is_imported_by_its_owners_only(path: Path) -> None:
 def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> None:
     docstring = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8")))
     assert docstring
-    assert "may import" in docstring
+    assert "may import" in docstring.lower()
 
 
 @pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline"])

@@ -1,36 +1,45 @@
-"""The chat."""
+"""The chat: ask a question, see the answers of the conversation, export it."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import answers
-import common
+import answer_view
 import streamlit as st
+from messages import ProgressBars, user_errors
+from server import wait_for_models
+from visitor import current_edition, current_settings, open_store
 
-from labourqa import pipeline
-from labourqa.answering.conversation import Turn
-from labourqa.answering.export import NOTICE, escape_markdown, to_docx, to_json, to_markdown
+from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
+from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
 from labourqa.evaluation.cases import read_cases
-from labourqa.store.database import LoggedAnswer
+from labourqa.files import safe_file_name
+from labourqa.pipeline import MAX_QUESTION_CHARACTERS, Assistant, check_question
+from labourqa.text import escape_markdown
 
-WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+ASSISTANT_AVATAR = ":material/balance:"
+DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+# The session state holds `conversation` (its id in the database, None before its first logged answer), its `answers`,
+# and while a question is answered, or after it was stopped, that question as `asking`. A question from a button is
+# `pending` until the next run of this page.
 
 
 def show() -> None:
-    conversation = _open_conversation()
-    shown: list[LoggedAnswer] = st.session_state.answers
-    top = st.empty()  # the welcome makes room for the first question
-    for place, answer in enumerate(shown):
+    conversation = _load_conversation()
+    answers: list[LoggedAnswer] = st.session_state.answers
+    welcome = st.empty()  # the first question takes its place
+    for number, answer in enumerate(answers):
         with st.chat_message("user"):
-            st.text(answer.report["question"])
-        with st.chat_message("assistant", avatar=":material/balance:"):
-            answers.show_answer(answer, f"answer-{conversation}-{place}", kept=conversation is not None)
-    if shown:
-        _show_export(_title(conversation), shown)
+            st.text(answer.report.question)
+        with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
+            answer_view.show_answer(answer, f"answer-{conversation}-{number}")
+    if answers:
+        _show_export(_conversation_title(conversation), answers)
     typed = st.chat_input(
-        "Ask on, or ask something else" if shown else "Ask in plain words",
-        max_chars=pipeline.QUESTION_CHARACTERS,
+        "Ask a follow-up or a new question" if answers else "Ask a question in plain words",
+        max_chars=MAX_QUESTION_CHARACTERS,
         submit_mode="disable",
         key="question",
     )
@@ -39,44 +48,44 @@ def show() -> None:
         _ask(question, conversation)
     elif "asking" in st.session_state:
         _show_stopped(st.session_state.asking)
-    elif not shown:
-        with top.container():
+    elif not answers:
+        with welcome.container():
             _show_welcome()
 
 
-def _open_conversation() -> int | None:
-    """The conversation that the address names, with its answers in the session; None: a new one."""
-    named = st.query_params.get("conversation", "")
-    conversation = int(named) if re.fullmatch("[0-9]{1,15}", named) else None
+def _load_conversation() -> int | None:
+    """Load the conversation that the address names into the session; None for a new one."""
+    in_address = st.query_params.get("conversation", "")
+    conversation = int(in_address) if re.fullmatch("[0-9]{1,15}", in_address) else None
     state = st.session_state
     if "answers" not in state or (conversation is not None and conversation != state.get("conversation")):
-        with common.open_store() as store:
-            state.answers = store.conversation(conversation) if conversation else []
+        with open_store() as store:
+            state.answers = store.conversations.answers(conversation) if conversation else []
         state.conversation = conversation if state.answers else None
-        if named and not state.answers:  # erased, or never there
+        if in_address and not state.answers:  # it was erased, or never existed
             del st.query_params["conversation"]
-            named = ""
-    opened: int | None = state.get("conversation")
-    if opened and not named:
-        st.query_params["conversation"] = str(opened)
-    return opened
+            in_address = ""
+    loaded: int | None = state.get("conversation")
+    if loaded and not in_address:
+        st.query_params["conversation"] = str(loaded)
+    return loaded
 
 
-def _title(conversation: int | None) -> str:
-    with common.open_store() as store:
-        title = store.conversation_title(conversation) if conversation else ""
+def _conversation_title(conversation: int | None) -> str:
+    with open_store() as store:
+        title = store.conversations.title(conversation) if conversation else ""
     return title or "Questions on the labour code"
 
 
 def _show_welcome() -> None:
     st.title("Ask the labour code", anchor=False)
-    with common.open_store() as store:
-        edition = common.edition(store)
+    with open_store() as store:
+        edition = current_edition(store)
     st.markdown(
-        "A language model on this machine reads **every article** for your question; the answer rests on the "
-        f"articles that matter, and names them. {NOTICE}"
+        "A language model on this machine reads **every article** for your question. The answer rests on the articles "
+        f"that matter and names them. {NOTICE}"
     )
-    st.caption(f"Asked is the {escape_markdown(str(edition))}.")
+    st.caption(f"The answers come from the {escape_markdown(str(edition))}.")
     st.markdown("For example:")
     for case in read_cases(REFERENCE_CASES):
         if st.button(escape_markdown(case.question), key=f"example-{case.id}", width="stretch"):
@@ -84,65 +93,60 @@ def _show_welcome() -> None:
             st.rerun()
 
 
-def _show_export(title: str, shown: list[LoggedAnswer]) -> None:
-    name = re.sub(r"\W+", "-", title).strip("-")[:60] or "labourqa"
+def _show_export(title: str, answers: Sequence[LoggedAnswer]) -> None:
+    name = safe_file_name(title)[:60] or "labourqa"
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
         st.popover("Export", icon=":material/download:", type="tertiary"),
     ):
         st.download_button(
-            "Markdown", to_markdown(title, shown), f"{name}.md", "text/markdown", on_click="ignore"
+            "Markdown", to_markdown(title, answers), f"{name}.md", "text/markdown", on_click="ignore"
         )
-        st.download_button("Word", lambda: to_docx(title, shown), f"{name}.docx", WORD, on_click="ignore")
         st.download_button(
-            "JSON", to_json(title, shown), f"{name}.json", "application/json", on_click="ignore"
+            "Word", lambda: to_docx(title, answers), f"{name}.docx", DOCX_TYPE, on_click="ignore"
+        )
+        st.download_button(
+            "JSON", to_json(title, answers), f"{name}.json", "application/json", on_click="ignore"
         )
 
 
 def _ask(question: str, conversation: int | None) -> None:
     state = st.session_state
-    state.asking = question  # stays there if the run is stopped
+    state.asking = question  # stays in the session if the visitor stops the run
     with st.chat_message("user"):
         st.text(question)
-    with st.chat_message("assistant", avatar=":material/balance:"), common.user_errors():
+    with st.chat_message("assistant", avatar=ASSISTANT_AVATAR), user_errors():
         st.button("Stop", icon=":material/stop_circle:", key="stop")
         with st.status("Reading the code", expanded=True):
-            answer = _answer(question, common.Shown(), conversation)
+            answer = _answer(question, ProgressBars(), conversation)
         state.answers = [*state.answers, answer]
         del state.asking
         st.rerun()
     del state.asking  # an error has been shown
 
 
-def _answer(question: str, progress: common.Shown, conversation: int | None) -> LoggedAnswer:
-    pipeline.check_question(question)
-    models = common.wait_for_models(progress.show_done)
-    settings = common.settings()
+def _answer(question: str, progress: ProgressBars, conversation: int | None) -> LoggedAnswer:
+    """Answer the question, log the answer, and make its conversation the session's."""
+    check_question(question)
+    models = wait_for_models(progress.show_done)
+    settings = current_settings()
     earlier: list[LoggedAnswer] = st.session_state.answers
-    before = None
-    if earlier:
-        last = earlier[-1].report
-        before = Turn(last["understood"], tuple(last["selected"]))
-    with common.open_store() as store:
-        report = pipeline.ask(
+    with open_store() as store:
+        report = Assistant(settings, store, models=models, progress=progress).ask(
             question,
-            settings=settings,
-            store=store,
-            models=models,
-            progress=progress,
-            before=before,
-            edition=common.edition(store),
-        ).to_json()
-        answer = 0
+            previous=earlier[-1].report.turn if earlier else None,
+            edition=current_edition(store),
+        )
+        answer_id = None
         if settings.log:
-            answer, st.session_state.conversation = store.log_answer(report, conversation)
-    return LoggedAnswer(answer, datetime.now(UTC).isoformat(), report, None, "")
+            answer_id, st.session_state.conversation = store.conversations.log(report, conversation)
+    return LoggedAnswer(report, datetime.now(UTC).isoformat(), answer_id)
 
 
 def _show_stopped(question: str) -> None:
     with st.chat_message("user"):
         st.text(question)
-    with st.chat_message("assistant", avatar=":material/balance:"):
+    with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
         st.caption("Stopped before there was an answer.")
         if st.button("Ask again", icon=":material/replay:", key="again"):
             st.session_state.pending = question

@@ -1,140 +1,155 @@
-"""Evaluation: the four reference cases or a file of questions, measured on this machine."""
+"""Evaluation: the four reference cases or a file of labelled questions, asked and measured on this machine."""
 
 import json
-import re
-import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import altair as alt
-import common
 import streamlit as st
+from messages import ProgressBars, user_errors
+from server import server, wait_for_models
+from visitor import current_edition, current_settings, open_store
 
-from labourqa.answering.export import escape_markdown
+from labourqa.answering.report import Report
 from labourqa.config import REFERENCE_CASES
-from labourqa.evaluation.cases import Case, ask_cases, published_figures, read_cases, read_reports, summarize
+from labourqa.evaluation.cases import Case, published_figures, read_cases
+from labourqa.evaluation.results import read_reports
+from labourqa.evaluation.summary import Summary, summarize
+from labourqa.files import safe_file_name
+from labourqa.methods import PUBLISHED_METHOD
+from labourqa.pipeline import Assistant
+from labourqa.text import escape_markdown
 
-QUESTIONS, REPORTS = "questions.jsonl", "reports.jsonl"  # in a folder of its own for each evaluation
-NEW = "A new one"
-MEASURES = {
-    "recall": "needed articles selected",
-    "precision": "selected articles needed",
-    "mrr": "mean reciprocal rank",
-    "recall_at_10": "needed among the first 10",
+QUESTIONS, REPORTS = "questions.jsonl", "reports.jsonl"  # the files in each evaluation's folder
+NEW = "New evaluation"
+MEASURES = {  # name in the summary -> label and explanation
+    "recall": ("recall", "needed articles that were selected"),
+    "precision": ("precision", "selected articles that were needed"),
+    "mrr": ("mean reciprocal rank", "1 divided by the rank of the first needed article"),
+    "recall_at_10": ("recall at 10", "needed articles among the 10 best"),
 }
 
 
 def show() -> None:
     st.title("Evaluation", anchor=False)
-    with common.user_errors():
-        folder = common.server().loading.settings.home / "evaluations"
-        earlier = sorted((path.parent.name for path in folder.glob(f"*/{QUESTIONS}")), reverse=True)
-        if begun := st.session_state.pop("begun", None):
-            st.session_state.evaluation = begun
-        chosen = st.selectbox("Which evaluation", [NEW, *earlier], key="evaluation")
+    with user_errors():
+        evaluations = server().settings.home / "evaluations"
+        earlier = sorted((path.parent.name for path in evaluations.glob(f"*/{QUESTIONS}")), reverse=True)
+        if to_run := st.session_state.pop("evaluation-to-run", None):
+            st.session_state.evaluation = to_run
+        chosen = st.selectbox("Choose an evaluation", [NEW, *earlier], key="evaluation")
         if chosen == NEW:
-            _prepare(folder)
+            _show_new(evaluations)
         else:
-            _show_evaluation(folder / chosen, run=begun is not None)
+            _show_evaluation(evaluations / chosen, run=to_run is not None)
 
 
-def _prepare(folder: Path) -> None:
+def _show_new(evaluations: Path) -> None:
     st.write(
-        "Ask labelled questions and see whether the articles that are needed were selected. Without a file these are "
-        "the four reference cases, beside the published figures."
+        "Ask questions with known answers and see whether the needed articles are selected. Without a file, the four "
+        "reference cases are asked and compared with the published figures."
     )
-    uploaded = st.file_uploader("A file of questions, one JSON object a line", ["jsonl"], key="questions")
+    uploaded = st.file_uploader("File of questions, one JSON object per line", ["jsonl"], key="questions")
     if not st.button("Run", type="primary", icon=":material/play_arrow:", key="run"):
         return
-    name = re.sub(r"[^\w.-]+", "-", Path(uploaded.name).stem) if uploaded else "reference-cases"
-    with tempfile.TemporaryDirectory() as draft:
-        questions = Path(draft) / name
-        questions.write_bytes(uploaded.getvalue() if uploaded else REFERENCE_CASES.read_bytes())
-        read_cases(questions)  # what is no file of questions is not kept
-        own = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
-        own.mkdir(parents=True)
-        shutil.copy(questions, own / QUESTIONS)
-    st.session_state.begun = own.name
+    name = safe_file_name(Path(uploaded.name).stem) if uploaded else "reference-cases"
+    content = uploaded.getvalue() if uploaded else REFERENCE_CASES.read_bytes()
+    _check_questions(f"{name}.jsonl", content)
+    folder = evaluations / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
+    folder.mkdir(parents=True)
+    (folder / QUESTIONS).write_bytes(content)
+    _run_next(folder)
+
+
+def _check_questions(file_name: str, content: bytes) -> None:
+    """Raises EvaluationError, before anything is stored, when `content` is not a file of questions."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / file_name
+        path.write_bytes(content)
+        read_cases(path)
+
+
+def _run_next(folder: Path) -> None:
+    """Run the page again, with the evaluation in `folder` chosen and running."""
+    st.session_state["evaluation-to-run"] = folder.name
     st.rerun()
 
 
-def _show_evaluation(own: Path, *, run: bool) -> None:
-    """What was measured so far; with `run`, ask what was not asked yet first."""
-    cases = read_cases(own / QUESTIONS)
+def _show_evaluation(folder: Path, *, run: bool) -> None:
+    """The results so far; with `run`, the questions that were not asked yet are asked first."""
+    cases = read_cases(folder / QUESTIONS)
     if run:
         running = st.empty()
         with running.container():
             st.button("Stop", icon=":material/stop_circle:", key="stop-evaluation")
-            _run(own, cases)
+            _run(folder, cases)
         running.empty()
-    reports = read_reports(own / REPORTS) if (own / REPORTS).exists() else {}
+    reports = read_reports(folder / REPORTS) if (folder / REPORTS).exists() else {}
     asked = [case for case in cases if case.id in reports]
     if len(asked) < len(cases):
-        st.info(f"{len(asked)} of {len(cases)} questions were asked.")
-        if st.button("Go on", icon=":material/play_arrow:", key="go-on"):
-            st.session_state.begun = own.name
-            st.rerun()
+        st.info(f"{len(asked)} of {len(cases)} questions have been asked.")
+        if st.button("Continue", icon=":material/play_arrow:", key="continue"):
+            _run_next(folder)
     if asked:
-        _show_results(own.name, asked, [reports[case.id] for case in asked])
+        _show_results(folder.name, asked, [reports[case.id] for case in asked])
 
 
-def _run(own: Path, cases: Sequence[Case]) -> None:
-    progress = common.Shown()
-    models = common.wait_for_models(progress.show_done)
-    with common.open_store() as store:
-        ask_cases(
-            cases,
-            settings=common.settings(),
-            store=store,
-            edition=common.edition(store),
-            models=models,
-            progress=progress,
-            out=own / REPORTS,
-        )
+def _run(folder: Path, cases: Sequence[Case]) -> None:
+    progress = ProgressBars()
+    models = wait_for_models(progress.show_done)
+    with open_store() as store:
+        assistant = Assistant(current_settings(), store, models=models, progress=progress)
+        assistant.evaluate(cases, edition=current_edition(store), out=folder / REPORTS)
 
 
-def _show_results(name: str, cases: Sequence[Case], reports: Sequence[dict[str, Any]]) -> None:
+def _show_results(name: str, cases: Sequence[Case], reports: Sequence[Report]) -> None:
     _show_summary(summarize(cases, reports))
-    rows = [_describe(case, report) for case, report in zip(cases, reports, strict=True)]
+    rows = [_describe_result(case, report) for case, report in zip(cases, reports, strict=True)]
     st.dataframe(rows, hide_index=True)
     _show_seconds(reports)
     if any(case.published for case in cases):
         _show_published(cases, reports)
-    lines = "".join(json.dumps(report) + "\n" for report in reports)
+    lines = "".join(json.dumps(report.to_json()) + "\n" for report in reports)
     st.download_button("Reports (JSON lines)", lines, f"{name}.jsonl", on_click="ignore")
 
 
-def _show_summary(summary: dict[str, Any]) -> None:
+def _show_summary(summary: Summary) -> None:
+    means = summary.means
     with st.container(horizontal=True):
-        st.metric("questions", summary["questions"])
-        for name, label in MEASURES.items():
-            if (value := summary["selection"].get(name)) is not None:
-                st.metric(label, f"{value:.2f}")
-        if summary["facts_stated"] is not None:
-            st.metric("facts stated", f"{summary['facts_stated']:.2f}")
-        st.metric("median seconds", f"{summary['median_seconds']['total']:.1f}")
+        st.metric("questions", summary.questions)
+        for name, (label, explanation) in MEASURES.items():
+            if (value := means.selection.get(name)) is not None:
+                st.metric(label, f"{value:.2f}", help=explanation)
+        if means.facts_stated is not None:
+            st.metric(
+                "facts stated", f"{means.facts_stated:.2f}", help="expected facts that the answers state"
+            )
+        st.metric("median seconds", f"{summary.median_seconds['total']:.1f}")
 
 
-def _describe(case: Case, report: dict[str, Any]) -> dict[str, Any]:
+def _describe_result(case: Case, report: Report) -> dict[str, object]:
+    selected = report.selection.selected
     return {
         "question": case.question,
-        "selected": ", ".join(report["selected"]) or "none",
+        "selected": ", ".join(selected) or "none",
         "needed": ", ".join(case.needed) or "none",
-        "found": f"{len(set(case.needed) & set(report['selected']))} of {len(case.needed)}",
-        "read, s": round(report["seconds"]["filter"], 1),
-        "answer, s": round(report["seconds"]["answer"], 1),
-        "answer": report["answer"]["kind"],
+        "found": f"{len(set(case.needed) & set(selected))} of {len(case.needed)}",
+        "read, s": round(report.seconds.filter, 1),
+        "answer, s": round(report.seconds.answer, 1),
+        "answer": report.answer.kind,
     }
 
 
-def _show_seconds(reports: Sequence[dict[str, Any]]) -> None:
+def _show_seconds(reports: Sequence[Report]) -> None:
     rows = [
-        {"question": place, "stage": label, "seconds": report["seconds"][stage]}
-        for place, report in enumerate(reports, 1)
-        for stage, label in (("filter", "read the articles"), ("answer", "answer"))
+        {"question": number, "stage": stage, "seconds": seconds}
+        for number, report in enumerate(reports, 1)
+        for stage, seconds in (
+            ("read the articles", report.seconds.filter),
+            ("answer", report.seconds.answer),
+        )
     ]
     chart = (
         alt.Chart({"values": rows})
@@ -149,24 +164,27 @@ def _show_seconds(reports: Sequence[dict[str, Any]]) -> None:
     st.altair_chart(chart, alt="Seconds of each question by stage")
 
 
-def _show_published(cases: Sequence[Case], reports: Sequence[dict[str, Any]]) -> None:
+def _show_published(cases: Sequence[Case], reports: Sequence[Report]) -> None:
     figures = published_figures()
-    low, high = figures["answer_seconds"]
-    st.subheader("Beside the published figures", anchor=False)
-    st.caption(escape_markdown(f"Published: {figures['model']} on {figures['device']}."))
-    rows = [
-        {
-            "question": case.question,
-            "selected": f"{len(report['selected'])} [{case.published['selected']}]",
-            "of those named in the published answer": f"{sum(n in report['selected'] for n in named)} of {len(named)}",
-            "read, s": f"{report['seconds']['filter']:.1f} [{figures['filter_seconds']['token-batches']}]",
-            "answer, s": f"{report['seconds']['answer']:.1f} [{low} to {high}]",
-        }
-        for case, report in zip(cases, reports, strict=True)
-        if case.published
-        for named in [case.published["answer_articles"]]
-    ]
-    st.caption("In brackets: what was published.")
+    low, high = figures.answer_seconds
+    st.subheader("Compared with the published figures", anchor=False)
+    st.caption(
+        escape_markdown(f"In brackets: the figures published for {figures.model} on {figures.device}.")
+    )
+    rows = []
+    for case, report in zip(cases, reports, strict=True):
+        if case.published:
+            selected, named = report.selection.selected, case.published.answer_articles
+            found = sum(number in selected for number in named)
+            rows.append(
+                {
+                    "question": case.question,
+                    "selected": f"{len(selected)} [{case.published.selected}]",
+                    "of those named in the published answer": f"{found} of {len(named)}",
+                    "read, s": f"{report.seconds.filter:.1f} [{figures.filter_seconds[PUBLISHED_METHOD]}]",
+                    "answer, s": f"{report.seconds.answer:.1f} [{low} to {high}]",
+                }
+            )
     st.table(rows)
 
 

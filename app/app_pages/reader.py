@@ -1,25 +1,32 @@
-"""The code to read: its parts and articles, search, and links between them."""
+"""The code to read: its parts and articles, a search, and links between articles."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
-import common
-import law
+import article_view
 import streamlit as st
+from messages import show_error, user_errors
+from navigation import reference_from_query, reference_to_query
+from visitor import current_edition, open_store
 
-from labourqa.answering.export import escape_markdown
-from labourqa.errors import QuestionError, UnknownArticleError
+from labourqa.errors import UnknownArticleError
+from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, find_references, parse_reference, show_number
 from labourqa.law.structure import Article
-from labourqa.store.database import Edition, Store
+from labourqa.store import Store
+from labourqa.text import escape_markdown
 
-FOUND = 25
-MARKS = ("\ue000", "\ue001")  # around a found word, until it is formatted; no law has them
+MAX_HITS = 25
+MARKS = (
+    "\ue000",
+    "\ue001",
+)  # around each found word until it is formatted: private-use characters, in no law
 
 
 def show() -> None:
     st.title("The code", anchor=False)
-    with common.user_errors(), common.open_store() as store:
-        edition = common.edition(store)
+    with user_errors(), open_store() as store:
+        edition = current_edition(store)
         st.caption(escape_markdown(str(edition)))
         words = st.text_input(
             "Search the code",
@@ -27,103 +34,103 @@ def show() -> None:
             icon=":material/search:",
             key="search",
         ).strip()
-        if place := _read_place(words) if words else _read_address():
-            _show_article(store, edition, place)
+        if reference := _typed_reference(words) if words else reference_from_query():
+            _show_article(store, edition, reference)
         elif words:
-            _search(store, edition, words)
+            _show_hits(store, edition, words)
         else:
-            _show_contents(store.articles(edition))
+            _show_contents(store.editions.articles(edition))
 
 
-def _read_place(words: str) -> Reference | None:
-    """The place that the words name, if they are no words to search for."""
+def _typed_reference(words: str) -> Reference | None:
+    """The article or paragraph that the words name; None for words to search for."""
     try:
         return parse_reference(words)
     except UnknownArticleError:
         return None
 
 
-def _read_address() -> Reference | None:
-    query = st.query_params
-    return Reference(query["article"], query.get("paragraph", "")) if "article" in query else None
-
-
-def _search(store: Store, edition: Edition, words: str) -> None:
-    found = store.search_articles(edition, words, limit=FOUND, marks=MARKS)
-    if not found:
-        raise QuestionError(f"No article contains all of: {words}")
-    for number, title, excerpt in found:
+def _show_hits(store: Store, edition: Edition, words: str) -> None:
+    hits = store.editions.search(edition, words, limit=MAX_HITS, marks=MARKS)
+    if not hits:
+        show_error(f"No article contains all of: {words}")
+    for hit in hits:
         with st.container(border=True, gap="xsmall"):
-            _link(number, f"Art. {show_number(number)}  {title}", "found")
-            marked = escape_markdown(" ".join(excerpt.split()))
-            st.markdown(marked.replace(MARKS[0], ":yellow-background[").replace(MARKS[1], "]"))
-    if len(found) == FOUND:
-        st.caption(f"The best {FOUND}; more words find fewer.")
+            _show_article_button(hit.number, hit.title, key="found")
+            excerpt = escape_markdown(" ".join(hit.excerpt.split()))
+            st.markdown(excerpt.replace(MARKS[0], ":yellow-background[").replace(MARKS[1], "]"))
+    if len(hits) == MAX_HITS:
+        st.caption(f"Only the best {MAX_HITS} are shown; add a word to narrow the search.")
 
 
-def _show_article(store: Store, edition: Edition, place: Reference) -> None:
-    articles = store.articles(edition)
-    article = store.article(edition, place.article)
-    st.caption(escape_markdown(" · ".join(filter(None, (article.part, article.chapter, article.section)))))
+def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
+    articles = store.editions.articles(edition)
+    article = store.editions.article(edition, reference.article)
+    headings = filter(None, (article.part, article.chapter, article.section))
+    st.caption(escape_markdown(" · ".join(headings)))
     st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
-    law.show_paragraphs(article, [place])
-    numbers = [one.number for one in articles]
-    here = numbers.index(article.number)
-    to = dict.fromkeys(one.article for one in find_references(article.text) if one.article != article.number)
-    _show_links("Refers to", [number for number in to if number in numbers], articles)
-    _show_links("Referred to in", store.references_to(edition, article.number), articles)
-    with st.container(horizontal=True):
-        if here > 0:
-            _link(
-                numbers[here - 1], f"Art. {show_number(numbers[here - 1])}", "before", ":material/arrow_back:"
-            )
-        _link("", "Contents", "contents", ":material/toc:")
-        if here + 1 < len(numbers):
-            _link(
-                numbers[here + 1],
-                f"Art. {show_number(numbers[here + 1])}",
-                "after",
-                ":material/arrow_forward:",
-            )
-    st.caption("The address of this page is a permanent link to this place.")
+    article_view.show_paragraphs(article, [reference])
+    mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
+    mentioned.pop(article.number, None)
+    _show_linked_articles("Refers to", list(mentioned), articles)
+    _show_linked_articles("Referred to in", store.editions.references_to(edition, article.number), articles)
+    _show_neighbours(article, articles)
+    st.caption("The address of this page is a permanent link to this place in the code.")
 
 
-def _show_links(what: str, numbers: list[str], articles: tuple[Article, ...]) -> None:
+def _show_linked_articles(heading: str, numbers: Sequence[str], articles: Sequence[Article]) -> None:
+    """Links to those of the articles that the code has."""
     titles = {article.number: article.title for article in articles}
-    if numbers:
-        st.markdown(f"**{what}**")
-    for number in numbers:
-        _link(number, f"Art. {show_number(number)}  {titles[number]}", what)
+    known = [number for number in numbers if number in titles]
+    if known:
+        st.markdown(f"**{heading}**")
+    for number in known:
+        _show_article_button(number, titles[number], key=heading)
 
 
-def _show_contents(articles: tuple[Article, ...]) -> None:
+def _show_neighbours(article: Article, articles: Sequence[Article]) -> None:
+    """Links to the article before, the table of contents and the article after."""
+    numbers = [one.number for one in articles]
+    index = numbers.index(article.number)
+    with st.container(horizontal=True):
+        if index > 0:
+            _show_article_button(numbers[index - 1], key="previous", icon=":material/arrow_back:")
+        st.button(
+            "Contents", key="contents", type="tertiary", icon=":material/toc:", on_click=_open, args=(None,)
+        )
+        if index + 1 < len(numbers):
+            _show_article_button(numbers[index + 1], key="next", icon=":material/arrow_forward:")
+
+
+def _show_contents(articles: Sequence[Article]) -> None:
     for part, in_part in groupby(articles, key=lambda article: article.part):
         contents = st.expander(escape_markdown(part or "Articles"), key=f"part-{part}", on_change="rerun")
         if not contents.open:
             continue
         with contents:
-            for headings, some in groupby(in_part, key=lambda article: (article.chapter, article.section)):
+            for headings, group in groupby(in_part, key=lambda article: (article.chapter, article.section)):
                 if any(headings):
                     st.markdown(f"**{escape_markdown(' · '.join(filter(None, headings)))}**")
-                for article in some:
-                    _link(article.number, f"Art. {show_number(article.number)}  {article.title}", "contents")
+                for article in group:
+                    _show_article_button(article.number, article.title, key="contents")
 
 
-def _link(number: str, label: str, where: str, icon: str | None = None) -> None:
-    """To an article, or without a number to the contents."""
+def _show_article_button(number: str, title: str = "", *, key: str, icon: str | None = None) -> None:
+    """A link to an article; `key` distinguishes it from other links to the same article."""
     st.button(
-        escape_markdown(label),
-        key=f"{where}-{number}",
+        escape_markdown(f"Art. {show_number(number)}  {title}".rstrip()),
+        key=f"{key}-{number}",
         type="tertiary",
         icon=icon,
-        on_click=_go_to,
+        on_click=_open,
         args=(Reference(number),),
     )
 
 
-def _go_to(place: Reference) -> None:
+def _open(reference: Reference | None) -> None:
+    """Go to an article, or with None to the table of contents."""
     st.session_state.search = ""
-    st.query_params.from_dict(law.link_to(place))
+    st.query_params.from_dict(reference_to_query(reference) if reference else {})
 
 
 show()

@@ -1,149 +1,164 @@
-"""Settings: of this visitor, of the server's model, the editions, and erasing."""
+"""Settings: the visitor's own, the edition, the server's model, what is installed, and erasing conversations."""
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import common
 import streamlit as st
+from messages import user_errors
+from server import server
 from streamlit.runtime.uploaded_file_manager import UploadedFile
+from visitor import choose_edition, choose_settings, current_edition, current_settings, open_store
 
-from labourqa import pipeline
-from labourqa.answering.export import escape_markdown
-from labourqa.config import ANSWER_KINDS, METHODS, PRECISIONS, load_settings
+from labourqa.config import ANSWER_KINDS, PRECISIONS, load_settings
 from labourqa.doctor import describe_installation
 from labourqa.documents.document import read_document
+from labourqa.law.edition import Edition
 from labourqa.law.parser import parse_code
 from labourqa.law.references import show_number
-
-METHODS_IN_WORDS = {
-    "auto": "auto: the fastest that this machine can do",
-    "article-cache": "article-cache: the question after what was kept of each article",
-    "shortlist": "shortlist: only the nearest articles",
-    "packed": "packed: all articles anew, in rows without padding",
-    "one-by-one": "one-by-one: all articles anew, each by itself",
-    "token-batches-logits": "token-batches-logits: all articles anew, in batches",
-    "token-batches": "token-batches: the published method (minutes without a GPU)",
-    "fixed-batches": "fixed-batches: an older published method (minutes without a GPU)",
-}
+from labourqa.law.structure import Code
+from labourqa.methods import METHODS, QUESTION_METHODS
+from labourqa.pipeline import Assistant
+from labourqa.text import escape_markdown
 
 
 def show() -> None:
     st.title("Settings", anchor=False)
-    with common.user_errors():
-        _choose_for_visitor()
-        _choose_edition()
-        _choose_model()
+    with user_errors():
+        _show_visitor_settings()
+        _show_editions()
+        _show_model()
         _show_installation()
-        _forget()
+        _show_erasing()
 
 
-def _choose_for_visitor() -> None:
+def _show_visitor_settings() -> None:
     st.header("Your questions", anchor=False)
-    now = common.settings()
-    choices: dict[str, Any] = {
-        "method": st.selectbox(
-            "How the articles are read",
-            METHODS,
-            METHODS.index(now.method),
-            format_func=METHODS_IN_WORDS.__getitem__,
-            key="method",
-        ),
-        "answer": st.segmented_control(
-            "Answer",
-            ANSWER_KINDS,
-            default=now.answer,
-            required=True,
-            key="answer-kind",
-            help="quoted: the code's own words; written: the model's, each sentence checked; "
-            "auto: written by models of a billion parameters or more",
-        ),
-        "top": st.number_input(
-            "Select at most so many articles",
-            1,
-            value=now.top,
-            placeholder="decided by the program",
-            key="top",
-        ),
-        "threshold": st.number_input(
-            "Select articles from this score on",
-            value=now.threshold,
-            placeholder="decided by the program",
-            key="from",
-        ),
-        "answer_tokens": st.number_input(
-            "A written answer has at most so many tokens", 1, 4000, now.answer_tokens
-        ),
-    }
-    st.session_state.choices = choices
+    settings = current_settings()
+    method = st.selectbox(
+        "How the articles are read",
+        QUESTION_METHODS,
+        QUESTION_METHODS.index(settings.method),
+        format_func=_describe_method,
+        key="method",
+    )
+    answer = st.segmented_control(
+        "Answer",
+        ANSWER_KINDS,
+        default=settings.answer,
+        required=True,
+        key="answer-kind",
+        help="quoted: the code's own words; written: the model's words, each sentence checked against the code; "
+        "auto: written by models with a billion parameters or more",
+    )
+    top = st.number_input(
+        "Select at most this many articles",
+        1,
+        value=settings.top,
+        placeholder="decided by the program",
+        key="top",
+    )
+    threshold = st.number_input(
+        "Select articles with at least this score",
+        value=settings.threshold,
+        placeholder="decided by the program",
+        key="lowest-score",
+    )
+    answer_tokens = st.number_input(
+        "Longest written answer, in tokens", 1, 4000, settings.answer_tokens, key="answer-tokens"
+    )
+    choose_settings(
+        replace(
+            settings, method=method, answer=answer, top=top, threshold=threshold, answer_tokens=answer_tokens
+        )
+    )
 
 
-def _choose_edition() -> None:
+def _describe_method(name: str) -> str:
+    what = "chosen for the model and the machine" if name == "auto" else METHODS[name].help
+    return f"{name}: {what}"
+
+
+def _show_editions() -> None:
     st.header("The labour code", anchor=False)
-    with common.open_store() as store:
-        editions = store.editions()
-        chosen = common.edition(store)
-    names = {edition.id: str(edition) for edition in editions}
-    st.session_state.setdefault("edition-choice", chosen.id)
-    st.session_state.edition = st.selectbox(
-        "Which code is asked", list(names), format_func=names.__getitem__, key="edition-choice"
+    with open_store() as store:
+        labels = _label_editions(store.editions.all())
+        current = current_edition(store)
+    if st.session_state.get("edition-choice") not in labels:  # not chosen yet, or removed meanwhile
+        st.session_state["edition-choice"] = current
+    choose_edition(
+        st.selectbox("Answer from", list(labels), format_func=labels.__getitem__, key="edition-choice")
     )
     uploaded = st.file_uploader(
-        "Another code (PDF, Word or text)",
-        ["pdf", "docx", "txt"],
-        key=f"upload-{len(editions)}",  # empty again once a code was kept
+        "Another code (PDF, Word, web page, Akoma Ntoso or text)",
+        ["pdf", "docx", "html", "htm", "xml", "md", "txt"],
+        key=f"upload-{st.session_state.get('stored-uploads', 0)}",  # empty again once a code was stored
     )
-    if uploaded is None:
-        return
-    with _file(uploaded) as path:
-        code = parse_code(read_document(path).text)
-    first, last = code.articles[0], code.articles[-1]
+    if uploaded is not None:
+        with _temporary_file(uploaded) as path:
+            document = read_document(path)
+            _show_preview(document.code or parse_code(document.text))
+        st.button("Store this code", type="primary", key="store-code", on_click=_store_code, args=(uploaded,))
+
+
+def _label_editions(editions: Sequence[Edition]) -> dict[Edition, str]:
+    """Different labels, as a selectbox needs: two files of one name may hold different texts of one version."""
+    count = Counter(map(str, editions))
+    return {
+        edition: f"{edition}, SHA-256 {edition.sha256[:8]}" if count[str(edition)] > 1 else str(edition)
+        for edition in editions
+    }
+
+
+def _show_preview(code: Code) -> None:
+    """What was recognised in an uploaded document, before it is stored."""
+    first, last = (escape_markdown(show_number(code.articles[index].number)) for index in (0, -1))
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
         st.markdown(
-            f"{len(code.articles)} articles recognised, Art. {escape_markdown(show_number(first.number))} to "
-            f"{escape_markdown(show_number(last.number))}. Are these its articles?"
+            f"{len(code.articles)} articles recognised, Art. {first} to {last}. Are these its articles?"
         )
-        rows = [{"article": show_number(one.number), "title": one.title} for one in code.articles]
+        rows = [{"article": show_number(article.number), "title": article.title} for article in code.articles]
         st.dataframe(rows, hide_index=True, height=240)
-        st.caption("Kept as the current edition; the first question then lets the model read it once.")
-        st.button("Keep this code", type="primary", key="keep", on_click=_keep, args=(uploaded,))
+        st.caption("Once stored, it is the current edition. The model reads it once before the first answer.")
 
 
-def _keep(uploaded: UploadedFile) -> None:
-    """Before the page is drawn again, so that the new edition can be the one chosen there."""
-    with common.user_errors(), _file(uploaded) as path, common.open_store() as store:
-        edition = pipeline.ingest(store, path)
-        st.session_state.edition = st.session_state["edition-choice"] = edition.id
+def _store_code(uploaded: UploadedFile) -> None:
+    """A callback, which runs before the page is drawn again, so that the new edition can be chosen there."""
+    with user_errors(), _temporary_file(uploaded) as path, open_store() as store:
+        edition = Assistant(current_settings(), store).ingest(path)
+        choose_edition(edition)
+        st.session_state["edition-choice"] = edition
+        st.session_state["stored-uploads"] = st.session_state.get("stored-uploads", 0) + 1
 
 
 @contextmanager
-def _file(uploaded: UploadedFile) -> Iterator[Path]:
+def _temporary_file(uploaded: UploadedFile) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(uploaded.name).name
         path.write_bytes(uploaded.getvalue())
         yield path
 
 
-def _choose_model() -> None:
+def _show_model() -> None:
     st.header("The model, for everyone on this server", anchor=False)
-    now = common.server().loading.settings
+    settings = server().settings
     with st.form("model"):
         model = st.text_input(
             "Model",
-            now.model,
+            settings.model,
             help="auto, smollm2-135m, a hub id such as meta-llama/Llama-3.2-3B-Instruct, a local folder, "
             "a GGUF file or the address of an OpenAI-compatible server",
         )
-        precision = st.selectbox("Precision", PRECISIONS, PRECISIONS.index(now.precision))
+        precision = st.selectbox("Precision", PRECISIONS, PRECISIONS.index(settings.precision))
         if st.form_submit_button("Load"):
-            settings = load_settings({"model": model, "precision": precision})
-            common.server().load(replace(now, model=settings.model, precision=settings.precision))
+            chosen = load_settings({"model": model, "precision": precision})  # checks both
+            server().load(replace(settings, model=chosen.model, precision=chosen.precision))
             st.rerun()
-    models = common.server().loading.models
+    models = server().loading.models
     if models:
         info = models.engine.info
         st.caption(
@@ -153,28 +168,28 @@ def _choose_model() -> None:
 
 def _show_installation() -> None:
     st.header("This machine", anchor=False)
-    with common.open_store() as store:
-        lines = describe_installation(common.server().loading.settings, store)
+    with open_store() as store:
+        lines = describe_installation(server().settings, store)
     st.table({"": lines})
 
 
-def _forget() -> None:
+def _show_erasing() -> None:
     st.header("Forget everything", anchor=False)
-    with common.open_store() as store:
-        count = len(store.conversations())
+    with open_store() as store:
+        count = len(store.conversations.search())
     st.write(
-        f"{count} conversation{'' if count == 1 else 's'} kept in a database on this machine, and nowhere else."
+        f"{count} conversation{'' if count == 1 else 's'} stored in a database on this machine, and nowhere else."
     )
     if st.button("Forget everything", icon=":material/delete_forever:", disabled=not count, key="forget"):
-        _confirm_forgetting()
+        _confirm_erasing()
 
 
 @st.dialog("Forget everything?")
-def _confirm_forgetting() -> None:
+def _confirm_erasing() -> None:
     st.write("All questions, answers and feedback are erased from this machine for good.")
     if st.button("Erase all conversations", type="primary", key="erase"):
-        with common.open_store() as store:
-            store.erase_answers()
+        with open_store() as store:
+            store.conversations.erase_all()
         for name in ("answers", "conversation"):
             st.session_state.pop(name, None)
         st.rerun()

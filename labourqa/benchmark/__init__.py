@@ -1,4 +1,5 @@
 """Compares the methods of reading a code side by side on this machine, and draws the results.
 
-May import law, models and engine.
+compare.py measures the methods and sweep.py batch sizes; results.py has their results, table.py and chart.py show them.
+This package may import law, models and engine.
 """

@@ -1,122 +1,135 @@
 """A chart of a benchmark's results."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-from labourqa.benchmark.compare import PUBLISHED
+from labourqa.benchmark.results import BenchmarkResult, MethodResult, RefusedMethod, SweepStep
 from labourqa.errors import EvaluationError
+from labourqa.files import write_atomically
+from labourqa.methods import PUBLISHED_METHOD, BatchingStrategy
+
+if TYPE_CHECKING:  # matplotlib takes a second to import
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
 
 BAR, PUBLISHED_BAR, BEST_BAR, GREY = "#9fb8cf", "#c8763a", "#1f5f99", "#6b6b6b"
-LABEL_ROOM = 0.4  # of the longest bar, for what is written behind it
+LABEL_SPACE = 0.4  # of the longest bar, for the label after it
+SWEEP_HEIGHT = 3.6  # inches
 
 
-def draw_chart(results: Mapping[str, Any], path: Path) -> None:
-    """Seconds by method, and by batch size where the results have a sweep. Raises EvaluationError."""
+def draw_chart(result: BenchmarkResult, path: Path) -> None:
+    """Draw seconds by method, and by batch size where the results have a sweep, to a PNG. Raises EvaluationError."""
     from matplotlib.figure import Figure
 
-    methods, sweep = results["methods"], results.get("sweep")
-    bars_height = 0.5 * len(methods) + 1.3
-    figure = Figure(figsize=(10, bars_height + (3.6 if sweep else 0)), dpi=150, layout="constrained")
-    if sweep:
-        panels: Any = figure.subfigures(2, 1, height_ratios=[bars_height, 3.6], hspace=0.06)
-        _draw_methods(panels[0], results)
-        _draw_sweep(panels[1], sweep)
+    bars_height = 0.5 * len(result.methods) + 1.3
+    height = bars_height + (SWEEP_HEIGHT if result.sweep else 0)
+    figure = Figure(figsize=(10, height), dpi=150, layout="constrained")
+    if result.sweep:
+        grid = figure.add_gridspec(2, 1, height_ratios=[bars_height, SWEEP_HEIGHT], hspace=0.06)
+        _draw_methods(figure.add_subfigure(grid[0]), result)
+        _draw_sweep(figure.add_subfigure(grid[1]), result.sweep)
     else:
-        _draw_methods(figure, results)
-    part = path.with_name(path.name + ".part")
+        _draw_methods(figure, result)
+    png = BytesIO()
+    figure.savefig(png, format="png")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(part, format="png")
-        part.replace(path)
+        write_atomically(path, png.getvalue())
     except OSError as error:
         raise EvaluationError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _draw_methods(figure: Any, results: Mapping[str, Any]) -> None:
+def _draw_methods(figure: "FigureBase", result: BenchmarkResult) -> None:
     from matplotlib.ticker import NullLocator, StrMethodFormatter
 
-    methods = results["methods"]
-    measured = [method["seconds"] for method in methods if method["seconds"] is not None]
+    seconds = [method.median_seconds for method in result.methods if isinstance(method, MethodResult)]
+    shortest, longest = min(seconds, default=1.0), max(seconds, default=1.0)
+    left = shortest / 3
     axes = figure.subplots()
     axes.set_xscale("log")
-    left, longest = min(measured, default=1.0) / 3, max(measured, default=1.0)
-    axes.set_xlim(left, longest * (longest / left) ** LABEL_ROOM)
-    axes.set_ylim(len(methods) - 0.5, -0.5)  # the first at the top
+    axes.set_xlim(left, longest * (longest / left) ** LABEL_SPACE)
+    axes.set_ylim(len(result.methods) - 0.5, -0.5)  # the first at the top
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    for place, method in enumerate(methods):
-        seconds = method["seconds"]
-        if seconds is None:
-            reason = textwrap.shorten(method["refused"], 110)
+    for row, method in enumerate(result.methods):
+        if isinstance(method, RefusedMethod):
             axes.text(
-                left * 1.05, place, reason, va="center", fontsize=8.5, color=GREY, style="italic",
-                bbox={"color": "white", "pad": 2},
+                left * 1.05, row, textwrap.shorten(method.reason, 110),
+                va="center", fontsize=8.5, color=GREY, style="italic", bbox={"color": "white", "pad": 2},
             )  # fmt: skip
             continue
-        best = seconds == min(measured)
-        color = PUBLISHED_BAR if method["method"] == PUBLISHED else BEST_BAR if best else BAR
-        axes.barh(place, seconds - left, left=left, height=0.62, color=color)
-        axes.text(seconds * 1.06, place, _label(method), va="center", fontsize=9.5)
-    axes.set_yticks(range(len(methods)), [method["method"] for method in methods])
+        median = method.median_seconds
+        best = BEST_BAR if median == shortest else BAR
+        color = PUBLISHED_BAR if method.method == PUBLISHED_METHOD else best
+        axes.barh(row, median - left, left=left, height=0.62, color=color)
+        axes.text(median * 1.06, row, _label(method), va="center", fontsize=9.5)
+    axes.set_yticks(range(len(result.methods)), [method.method for method in result.methods])
     axes.set_xlabel("seconds for the question, median (log scale)", color=GREY)
-    _tidy(axes, "x")
-    model, machine = results["model"], results["machine"]
+    _style(axes, grid="x")
     axes.set_title(
-        f"{results['articles']} articles, {results['code_tokens']:,} tokens, read for one question of "
-        f"{results['question_tokens']} tokens",
+        f"{result.articles} articles, {result.code_tokens:,} tokens, read for one question of "
+        f"{result.question_tokens} tokens",
         loc="left", fontsize=12, fontweight="bold", pad=24,
     )  # fmt: skip
-    where = machine["gpu"] or f"{machine['processor']}, {machine['threads']} threads"
+    machine = result.machine
+    device = machine.gpu or f"{machine.processor}, {machine.threads} threads"
     axes.text(
-        0, 1.02, f"{model['name']} in {model['dtype']} on {where}",
+        0, 1.02, f"{result.model.name} in {result.model.dtype} on {device}",
         transform=axes.transAxes, va="bottom", fontsize=9.5, color=GREY,
     )  # fmt: skip
 
 
-def _label(method: Mapping[str, Any]) -> str:
-    seconds = f"{method['seconds']:.3g} s"
-    if method["method"] == PUBLISHED:
+def _label(method: MethodResult) -> str:
+    seconds = f"{method.median_seconds:.3g} s"
+    if method.method == PUBLISHED_METHOD:
         return f"{seconds}   the published method"
-    ratio = method["ratio_to_published"]
-    return seconds if ratio is None else f"{seconds}   {ratio:.3g}× as fast"
+    if method.ratio_to_published is None:
+        return seconds
+    return f"{seconds}   {method.ratio_to_published:.3g}× as fast"
 
 
-def _draw_sweep(figure: Any, sweep: Sequence[Mapping[str, Any]]) -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-
+def _draw_sweep(figure: "FigureBase", sweep: Sequence[SweepStep]) -> None:
     figure.suptitle(
         "The published methods by batch size, and in grey their share of padding",
         x=0.01, ha="left", fontsize=12, fontweight="bold",
     )  # fmt: skip
-    panels = figure.subplots(1, 2, sharey=True)
-    kinds = (
-        ("fixed-batches", "articles in a batch", BAR),
-        ("token-batches", "tokens in a batch", PUBLISHED_BAR),
-    )
-    for axes, (reading, label, color) in zip(panels, kinds, strict=True):
-        steps = [step for step in sweep if step["reading"] == reading]
-        sizes = [step["size"] for step in steps]
-        axes.plot(sizes, [step["seconds"] for step in steps], "o-", color=color, linewidth=2)
-        for step in steps:
-            place = step["size"], step["seconds"]
-            style = {"textcoords": "offset points", "ha": "center", "fontsize": 8.5}
-            axes.annotate(f"{step['seconds']:.3g} s", place, xytext=(0, 8), **style)
-            axes.annotate(f"{step['padding']:.0%}", place, xytext=(0, -16), color=GREY, **style)
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(sizes))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
-        axes.set_xlabel(label, color=GREY)
-        axes.set_title(reading, loc="left", fontsize=10)
-        axes.margins(x=0.12)
-        _tidy(axes, "y")
-    panels[0].set_ylim(0, 1.3 * max(step["seconds"] for step in sweep))
-    panels[0].set_ylabel("seconds", color=GREY)
+    articles, tokens = figure.subplots(1, 2, sharey=True)
+    _draw_steps(articles, sweep, "fixed-batches", label="articles in a batch", color=BAR)
+    _draw_steps(tokens, sweep, "token-batches", label="tokens in a batch", color=PUBLISHED_BAR)
+    articles.set_ylim(0, 1.3 * max(step.seconds for step in sweep))
+    articles.set_ylabel("seconds", color=GREY)
 
 
-def _tidy(axes: Any, grid: str) -> None:
+def _draw_steps(
+    axes: "Axes", sweep: Sequence[SweepStep], batching: BatchingStrategy, *, label: str, color: str
+) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    steps = [step for step in sweep if step.batching == batching]
+    sizes = [step.size for step in steps]
+    axes.plot(sizes, [step.seconds for step in steps], "o-", color=color, linewidth=2)
+    for step in steps:
+        for text, offset, text_color in (
+            (f"{step.seconds:.3g} s", 8, "black"),
+            (f"{step.padding:.0%}", -16, GREY),
+        ):
+            axes.annotate(
+                text, (step.size, step.seconds), xytext=(0, offset), textcoords="offset points",
+                ha="center", fontsize=8.5, color=text_color,
+            )  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(sizes))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
+    axes.set_xlabel(label, color=GREY)
+    axes.set_title(batching, loc="left", fontsize=10)
+    axes.margins(x=0.12)
+    _style(axes, grid="y")
+
+
+def _style(axes: "Axes", *, grid: Literal["x", "y"]) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color("#cccccc")
     axes.grid(axis=grid, color="#e6e6e6", linewidth=0.8)

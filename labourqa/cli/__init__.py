@@ -1,4 +1,4 @@
 """The command line: results go to stdout, progress and messages to stderr.
 
-May import everything; nothing imports it.
+It may import every other package; nothing imports it.
 """

@@ -1,1 +1,4 @@
-"""Files on disk to text: PDF, Word and plain text."""
+"""Reads a file on disk into text: one module a format, and `document.py`, which tells the formats apart.
+
+This package may import `labourqa.errors` and `labourqa.law.structure`, nothing else of labourqa.
+"""

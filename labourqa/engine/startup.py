@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from labourqa.config import Settings
 from labourqa.engine.base import Engine
 from labourqa.engine.remote import RemoteEngine, is_server_url
+from labourqa.models.catalogue import MINILM
 from labourqa.models.relevance import TrainedRelevance
-from labourqa.models.weights import MINILM, choose_model, fetch_weights
+from labourqa.models.weights import choose_model, fetch_weights
 from labourqa.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,13 +45,13 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     """Find or fetch the models, and load them. Raises WeightsError or EngineError."""
     started = time.perf_counter()
     with _garbage_collection_paused():
-        encoder_weights = fetch_weights(MINILM, settings.models, show_progress=progress.show_done)
+        encoder_weights = fetch_weights(MINILM, settings.models, progress=progress)
         name, reason = choose_model_name(settings)
         engine: Engine
         if is_server_url(name):
             engine = RemoteEngine(name, api_key=settings.api_key)
         else:
-            weights = fetch_weights(name, settings.models, show_progress=progress.show_done)
+            weights = fetch_weights(name, settings.models, progress=progress)
             from labourqa.engine.local import LocalEngine
 
             engine = LocalEngine(weights, precision=settings.precision)

@@ -1,1 +1,4 @@
-"""Files, tokenizers and weights of the models, the sentence encoder and the trained relevance."""
+"""Fetches models, checks and loads them, and holds the sentence encoder and the trained relevance of articles.
+
+Of the project's packages it may import law and the modules at the top level, such as errors, progress and config.
+"""

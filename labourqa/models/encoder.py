@@ -1,4 +1,4 @@
-"""The sentence encoder (all-MiniLM-L6-v2): from texts to unit vectors whose dot product is their similarity."""
+"""The sentence encoder: all-MiniLM-L6-v2 with trained LoRA deltas; dot products of its vectors are similarities."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,27 +9,31 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, BertModel
 
 from labourqa.models.batches import make_batches
+from labourqa.models.loading import silence_transformers
 from labourqa.models.relevance import TrainedRelevance
 from labourqa.models.weights import Weights
 
-MAX_TOKENS = 256  # what the encoder was trained for; longer texts are cut
+MAX_TOKENS = 256  # the length that the published encoder allows; longer texts are truncated
 BATCH_TOKENS = 4_096
 
 
 class SentenceEncoder:
-    def __init__(self, weights: Weights, trained: TrainedRelevance) -> None:
-        self.name = f"{weights.name} {trained.name}"
+    """Encodes texts on the CPU in float32."""
+
+    def __init__(self, weights: Weights, relevance: TrainedRelevance) -> None:
+        silence_transformers()
+        self.name = f"{weights.name} {relevance.name}"
         self._tokenizer = AutoTokenizer.from_pretrained(weights.folder)
         self._model = BertModel.from_pretrained(
             weights.folder, add_pooling_layer=False, dtype=torch.float32, use_safetensors=True
         ).eval()
-        for name, delta in trained.lora_deltas.items():
+        for name, delta in relevance.lora_deltas.items():
             self._model.get_submodule(name).weight.data += torch.from_numpy(delta)
 
     def encode(
         self, texts: Sequence[str], *, show_share: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:
-        """Unit vectors, (texts, 384), float32: the mean of each text's final token states.
+        """Unit vectors, (texts, 384), float32: the mean of each text's token states in the last layer.
 
         `show_share` receives the share of the texts that is done, 0 to 1.
         """

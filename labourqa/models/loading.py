@@ -1,4 +1,4 @@
-"""Models and tokenizers as transformers loads them, in a precision that suits the machine."""
+"""Loads language models and tokenizers with transformers, in a precision that suits the machine."""
 
 import logging
 from collections.abc import Iterator
@@ -15,7 +15,13 @@ from labourqa.models.weights import Weights
 
 QUANTIZED = ("int8", "int4")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-_STORED = {"BF16": torch.bfloat16, "F16": torch.float16}  # names of safetensors
+_SAFETENSORS_DTYPES = {"BF16": torch.bfloat16, "F16": torch.float16}  # by their names in safetensors files
+
+
+def silence_transformers() -> None:
+    """Turn off the progress bars and warnings of transformers, which would mix with our own messages."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
 
 
 def choose_device() -> torch.device:
@@ -23,9 +29,9 @@ def choose_device() -> torch.device:
 
 
 def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """What a model computes in, for one of config.PRECISIONS.
+    """The dtype that a model computes in, for one of config.PRECISIONS.
 
-    bfloat16 where the machine computes in it; a CPU that only emulates it is 6 times slower than in float32.
+    By default bfloat16 if the machine computes in it; a CPU that only emulates it is 6 times slower than in float32.
     """
     if precision in _DTYPES:
         return _DTYPES[precision]
@@ -38,37 +44,43 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
 
 
 def stored_dtype(weights: Weights) -> torch.dtype | None:
-    """bfloat16 or float16 if all tensors of the model's files have it, otherwise None."""
+    """bfloat16 or float16 if all tensors in the model's safetensors files have this dtype, otherwise None."""
     if weights.gguf_file:
         return None
     names = set()
-    with _loading(weights):
+    with _quiet_loading(weights):
         for path in weights.folder.glob("*.safetensors"):
             with safe_open(path, framework="pt") as file:
                 names |= {file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118  # not a dict
-    return _STORED.get(names.pop()) if len(names) == 1 else None
+    return _SAFETENSORS_DTYPES.get(names.pop()) if len(names) == 1 else None
 
 
 def load_tokenizer(weights: Weights) -> Any:
-    """Law, questions and replies are untrusted: "<|im_end|>" in them is text, not an end of turn."""
-    with _loading(weights):
+    """The model's tokenizer, which encodes special tokens in a text, such as "<|im_end|>", as plain text.
+
+    Laws, questions and replies are untrusted input: they must not end a turn. Raises WeightsError.
+    """
+    with _quiet_loading(weights):
         return AutoTokenizer.from_pretrained(
-            weights.folder, trust_remote_code=False, split_special_tokens=True, **_options(weights)
+            weights.folder, trust_remote_code=False, split_special_tokens=True, **_gguf_options(weights)
         )
 
 
 def load_model(weights: Weights, device: torch.device, dtype: torch.dtype, precision: str) -> Any:
-    """The model, ready to compute in `dtype`, or quantized. Raises WeightsError."""
-    options = _options(weights)
+    """The causal language model on `device`, in `dtype` or quantized to an int8 or int4 `precision`.
+
+    Raises WeightsError.
+    """
+    options = _gguf_options(weights)
     if precision in QUANTIZED:
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it would tell of every product's rounding
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns about rounding in every product
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_8bit=precision == "int8",
             load_in_4bit=precision == "int4",
             bnb_4bit_quant_type="nf4",
             bnb_4bit_compute_dtype=dtype,
         )
-    with _loading(weights):
+    with _quiet_loading(weights):
         model = AutoModelForCausalLM.from_pretrained(
             weights.folder,
             dtype=dtype,
@@ -79,19 +91,18 @@ def load_model(weights: Weights, device: torch.device, dtype: torch.dtype, preci
         )
     architectures = model.config.architectures or ["unknown"]
     if not any(name.endswith("ForCausalLM") for name in architectures):
-        raise WeightsError(f"{weights.name} is no causal language model; choose another with --model.")
+        raise WeightsError(f"{weights.name} is not a causal language model; choose another with --model.")
     return model.eval()
 
 
-def _options(weights: Weights) -> dict[str, Any]:
+def _gguf_options(weights: Weights) -> dict[str, Any]:
     return {"gguf_file": weights.gguf_file} if weights.gguf_file else {}
 
 
 @contextmanager
-def _loading(weights: Weights) -> Iterator[None]:
-    """Without a word from transformers, and if it cannot be done with one sentence."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+def _quiet_loading(weights: Weights) -> Iterator[None]:
+    """Turn off messages of transformers, and raise its errors as a WeightsError of one sentence."""
+    silence_transformers()
     try:
         yield
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:

@@ -288,6 +288,8 @@ class Editions:
                 part=row["part"],
                 chapter=row["chapter"],
                 section=row["section"],
+                repealed=bool(row["repealed"]),
+                title_is_own=bool(row["title_is_own"]),
             )
             for row in articles
         )
@@ -303,6 +305,8 @@ def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any
         "chapter": article.chapter,
         "section": article.section,
         "text": article.text,
+        "repealed": article.repealed,
+        "title_is_own": article.title_is_own,
     }
     article_id = db.table("articles").insert(record).last_pk
     for paragraph in article.paragraphs:

@@ -1,8 +1,8 @@
 from collections.abc import Sequence
 
 from labourqa.answering.answer import (
-    ARTICLE_WORDS,
-    QUOTED_WORDS,
+    MAX_WORDS,
+    MAX_WORDS_PER_ARTICLE,
     Answer,
     answer_prompt,
     choose_kind,
@@ -19,7 +19,7 @@ ARTICLES = small_code().articles
 
 
 def model(parameters: int) -> ModelInfo:
-    return ModelInfo("m", "", "float32", "cpu", parameters, 8192)
+    return ModelInfo("m", "", "float32", "cpu", parameters)
 
 
 def test_a_small_model_quotes_and_a_large_one_writes() -> None:
@@ -74,14 +74,14 @@ def test_a_quoted_answer_says_only_what_the_code_says_and_stops_in_time(code: Co
     law = {paragraph.text for article in code.articles for paragraph in article.paragraphs}
     assert len(answer.citations) > 1
     assert all(citation.quote in law and citation.quote in answer.text for citation in answer.citations)
-    assert sum(len(citation.quote.split()) for citation in answer.citations) <= QUOTED_WORDS
+    assert sum(len(citation.quote.split()) for citation in answer.citations) <= MAX_WORDS
 
 
 def test_a_broad_question_is_given_more_words(code: Code) -> None:
     articles = code.articles[100:110]
     answer = quote(articles, equal_paragraphs(articles))
     words = sum(len(citation.quote.split()) for citation in answer.citations)
-    assert QUOTED_WORDS < words <= ARTICLE_WORDS * len(articles)
+    assert MAX_WORDS < words <= MAX_WORDS_PER_ARTICLE * len(articles)
 
 
 def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(code: Code) -> None:

@@ -3,88 +3,78 @@
 import io
 import json
 import zipfile
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
 from docx import Document
 
-from labourqa.answering.export import escape_markdown, to_docx, to_json, to_markdown
-from labourqa.store.database import LoggedAnswer
+from labourqa.answering.answer import Answer
+from labourqa.answering.export import to_docx, to_json, to_markdown
+from labourqa.answering.report import LoggedAnswer
+from labourqa.answering.verification import Statement
+from labourqa.law.references import Reference
+from labourqa.text import escape_markdown
+from tests.samples import make_logged_answer, make_refusal
+
+Write = Callable[[str, Sequence[LoggedAnswer]], str]
 
 
-def answer(text: str = "Night work is paid at one and a half times.", **changes: Any) -> LoggedAnswer:
-    report = {
-        "question": "How is night work paid?",
-        "edition": {
-            "code": "Labour Code of Nowhere",
-            "date": "2025-01-01",
-            "source": "nowhere.txt",
-            "sha256": "",
-        },
-        "model": {"name": "smollm2-135m"},
-        "articles": [{}] * 3,
-        "read": 3,
-        "selected": ["2"],
-        "unknown": [],
-        "answer": {
-            "text": text,
-            "statements": [
-                {
-                    "text": text,
-                    "references": [{"article": "72^1", "paragraph": "3", "point": ""}],
-                    "doubts": [],
-                }
-            ],
-        },
-    } | changes
-    return LoggedAnswer(1, "2026-11-21T10:00:00+00:00", report, None, "")
+def write_markdown(title: str, answers: Sequence[LoggedAnswer]) -> str:
+    """Markdown without the escapes, which a reader does not see."""
+    return to_markdown(title, answers).replace("\\", "")
 
 
-def words_of(docx: bytes) -> str:
-    return "\n".join(paragraph.text for paragraph in Document(io.BytesIO(docx)).paragraphs)
+def write_docx(title: str, answers: Sequence[LoggedAnswer]) -> str:
+    """The text of the Word document."""
+    document = Document(io.BytesIO(to_docx(title, answers)))
+    return "\n".join(paragraph.text for paragraph in document.paragraphs)
 
 
-@pytest.mark.parametrize("write", [to_markdown, lambda title, answers: words_of(to_docx(title, answers))])
-def test_question_answer_reference_edition_and_date_are_there(write: Any) -> None:
-    text = write("Nights", [answer()]).replace("\\", "")
+@pytest.mark.parametrize("write", [write_markdown, write_docx])
+def test_question_answer_reference_edition_and_date_are_there(write: Write) -> None:
+    text = "Night work is paid at one and a half times."
+    statement = Statement(text, (Reference("72^1", "3"),), ())
+    written = write("Nights", [make_logged_answer(answer=Answer("written", text, (), (statement,)))])
     for part in (
         "Nights", "How is night work paid?", "one and a half times", "[Art. 72¹(3)]", "Labour Code of Nowhere",
         "version of 2025-01-01", "nowhere.txt", "Asked on 2026-11-21", "3 of 3 articles read", "not legal advice",
     ):  # fmt: skip
-        assert part in text
+        assert part in written
 
 
-@pytest.mark.parametrize("write", [to_markdown, lambda title, answers: words_of(to_docx(title, answers))])
-def test_a_doubt_and_an_unknown_article_are_not_left_out(write: Any) -> None:
-    statement = {"text": "It is forbidden.", "references": [], "doubts": ["it cites nothing"]}
-    doubted = answer(answer={"text": "", "statements": [statement]}, unknown=["Art. 999"])
-    text = write("Nights", [doubted]).replace("\\", "")
-    assert "Not borne out by the law: it cites nothing" in text
-    assert "has no Art. 999" in text
+@pytest.mark.parametrize("write", [write_markdown, write_docx])
+def test_a_doubt_and_an_unknown_article_are_not_left_out(write: Write) -> None:
+    statement = Statement("It is forbidden.", (), ("it cites nothing",))
+    doubted = make_logged_answer(answer=Answer("written", "", (), (statement,)), unknown=(Reference("999"),))
+    written = write("Nights", [doubted])
+    assert "Not supported by the law: it cites nothing" in written
+    assert "has no Art. 999" in written
 
 
-def test_a_refusal_is_its_sentence() -> None:
-    refused = answer(answer={"text": "Nothing in the code answers this.", "statements": []})
-    assert "Nothing in the code answers this." in to_markdown("Tax", [refused]).replace("\\", "")
+@pytest.mark.parametrize("write", [write_markdown, write_docx])
+def test_a_refusal_is_its_sentence(write: Write) -> None:
+    refused = LoggedAnswer(make_refusal(), "2026-11-21T10:00:00+00:00")
+    assert "Nothing in the code answers this." in write("Tax", [refused])
 
 
 def test_markdown_of_a_model_stays_text() -> None:
     hostile = "![x](https://example.org/a.png) <script>alert(1)</script> # no heading\n* no list"
-    text = to_markdown("a", [answer(hostile)])
+    text = to_markdown("a", [make_logged_answer(hostile)])
     assert "![x]" not in text
     assert "<script>" not in text
     assert "\n* no list" not in text
     assert escape_markdown(hostile).replace("\\", "") == hostile
 
 
-def test_json_holds_the_reports_as_they_are() -> None:
-    document = json.loads(to_json("Nights", [answer()]))
+def test_json_has_the_reports_as_they_are() -> None:
+    answer = make_logged_answer()
+    document = json.loads(to_json("Nights", [answer]))
     assert document == {
         "title": "Nights",
-        "answers": [{"asked_at": answer().asked_at, "report": dict(answer().report)}],
+        "answers": [{"asked_at": answer.asked_at, "report": answer.report.to_json()}],
     }
 
 
 def test_word_takes_characters_that_xml_does_not() -> None:
-    with zipfile.ZipFile(io.BytesIO(to_docx("a\x00b", [answer("one\x1btwo")]))) as file:
+    with zipfile.ZipFile(io.BytesIO(to_docx("a\x00b", [make_logged_answer("one\x1btwo")]))) as file:
         assert "onetwo" in file.read("word/document.xml").decode()

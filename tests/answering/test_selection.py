@@ -10,44 +10,45 @@ from labourqa.answering.selection import (
     select_above,
     select_articles,
 )
+from labourqa.methods import ScoringMode
 from labourqa.models.relevance import Relevance
 
 RELEVANT = Relevance({"1": -0.7, "2": -0.9, "3": -0.5, "4": -6.0}, out_of_scope=-9.0, paragraphs={})
 
 
 def test_an_article_is_selected_from_the_threshold_on_best_first() -> None:
-    selection = select_articles({"1": 0.0, "2": 3.0, "3": -0.1, "4": -5.0}, RELEVANT, evidence="yes-no")
+    selection = select_articles({"1": 0.0, "2": 3.0, "3": -0.1, "4": -5.0}, RELEVANT, scoring="yes_no")
     assert selection.selected == ("2", "1")
     assert selection.threshold == 0
     assert selection.read == 4
 
 
 def test_an_article_that_was_not_read_is_never_selected_and_ranks_behind_all_that_were() -> None:
-    selection = select_articles({"1": 2.0, "2": 1.5}, RELEVANT, evidence="yes-no")
+    selection = select_articles({"1": 2.0, "2": 1.5}, RELEVANT, scoring="yes_no")
     assert selection.selected == ("1", "2")
     assert selection.read == 2
     assert min(selection.scores["1"], selection.scores["2"]) > selection.scores["3"] > selection.scores["4"]
 
 
-def test_an_unreadable_word_keeps_the_article() -> None:
-    selection = select_articles({"1": 0.5, "2": 0.0, "3": 1.0, "4": 0.0}, RELEVANT, evidence="word")
+def test_an_unreadable_reply_keeps_the_article() -> None:
+    selection = select_articles({"1": 0.5, "2": 0.0, "3": 1.0, "4": 0.0}, RELEVANT, scoring="generated")
     assert selection.selected == ("3", "1")
 
 
 def test_top_limits_the_selection() -> None:
     scores = {"1": 1.0, "2": 2.0, "3": 3.0, "4": 4.0}
-    assert select_articles(scores, RELEVANT, evidence="yes-no", top=2).selected == ("4", "3")
+    assert select_articles(scores, RELEVANT, scoring="yes_no", top=2).selected == ("4", "3")
 
 
 def test_a_given_threshold_replaces_the_default() -> None:
     scores = {"1": 1.0, "2": 2.0, "3": 3.0, "4": 4.0}
-    selection = select_articles(scores, RELEVANT, evidence="yes-no", threshold=3.5)
+    selection = select_articles(scores, RELEVANT, scoring="yes_no", threshold=3.5)
     assert (selection.selected, selection.threshold) == (("4",), 3.5)
 
 
 def test_likelihood_is_added_to_the_trained_relevance() -> None:
     likelihoods = {"1": -3.0, "2": -3.0 + 1 / LIKELIHOOD_WEIGHT, "3": -5.0, "4": -3.0}
-    selection = select_articles(likelihoods, RELEVANT, evidence="likelihood")
+    selection = select_articles(likelihoods, RELEVANT, scoring="query_likelihood")
     assert selection.scores["1"] == pytest.approx(-0.7 - 3 * LIKELIHOOD_WEIGHT)
     assert selection.selected[:2] == ("2", "1")
 
@@ -55,20 +56,22 @@ def test_likelihood_is_added_to_the_trained_relevance() -> None:
 def test_by_likelihood_the_articles_near_the_best_are_selected_few_or_many() -> None:
     step = LIKELIHOOD_MARGIN / 4
     relevance = Relevance({str(n): -step * n for n in range(20)}, out_of_scope=-9.0, paragraphs={})
-    narrow = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, evidence="likelihood")
+    narrow = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring="query_likelihood")
     assert narrow.selected == ("0", "1", "2", "3", "4")
     relevance = Relevance({str(n): -step * n / 9 for n in range(20)}, out_of_scope=-9.0, paragraphs={})
-    broad = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, evidence="likelihood")
+    broad = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring="query_likelihood")
     assert len(broad.selected) == LIKELIHOOD_TOP
 
 
-@pytest.mark.parametrize("evidence", ["likelihood", "yes-no", "word"])
-def test_outside_the_code_nothing_is_selected_but_what_is_named_or_asked_for(evidence: str) -> None:
+@pytest.mark.parametrize("scoring", ["query_likelihood", "yes_no", "generated"])
+def test_outside_the_code_nothing_is_selected_but_what_is_named_or_asked_for(
+    scoring: ScoringMode,
+) -> None:
     scores = {"1": 2.0, "2": 1.5}
     outside = Relevance(RELEVANT.articles, out_of_scope=OUT_OF_SCOPE_LOG_PROBABILITY + 0.1, paragraphs={})
-    assert select_articles(scores, outside, evidence=evidence).selected == ()  # type: ignore[arg-type]
-    assert select_articles(scores, outside, evidence=evidence, named=["4"]).selected == ("4",)  # type: ignore[arg-type]
-    chosen = select_articles(scores, outside, evidence=evidence, threshold=-math.inf)  # type: ignore[arg-type]
+    assert select_articles(scores, outside, scoring=scoring).selected == ()
+    assert select_articles(scores, outside, scoring=scoring, named=["4"]).selected == ("4",)
+    chosen = select_articles(scores, outside, scoring=scoring, threshold=-math.inf)
     assert chosen.selected == ("1", "2")
 
 

@@ -1,25 +1,36 @@
-"""The page in a real browser: the system's Chromium, or one that Playwright has fetched."""
+"""The page in a real browser: the system's Chromium, or one that Playwright downloaded."""
 
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
-from labourqa.store.database import Store
+from labourqa.store import Store
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
 expect.set_options(timeout=30_000)
-ANSWER_MS = 180_000  # for a question, on a slow machine with the model still loading
+ANSWER_MS = 180_000  # to answer a question on a slow machine, loading the model included
 NIGHT = "Do they need to pay more for working at night?"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -48,7 +59,7 @@ def browser() -> Iterator[Browser]:
             )
         except Error as error:
             pytest.skip(
-                f"no Chromium can be started, `playwright install chromium` fetches one: {error.message[:80]}"
+                f"no Chromium can be started; run `playwright install chromium`: {error.message[:80]}"
             )
         yield browser
         browser.close()
@@ -59,16 +70,21 @@ def home(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("page")
     for name in ("models", "article-cache"):
         (home / name).symlink_to(prepared_home / name, target_is_directory=True)
-    with Store(prepared_home / "labourqa.db") as store:
-        store._db.execute("VACUUM INTO ?", [str(home / "labourqa.db")])
+    with closing(sqlite3.connect(prepared_home / "labourqa.db")) as database:
+        database.execute("VACUUM INTO ?", [str(home / "labourqa.db")])
     with Store(home / "labourqa.db") as store:
-        store.erase_answers()
+        store.conversations.erase_all()
     return home
 
 
 @pytest.fixture(scope="module")
-def address(browser: Browser, home: Path) -> Iterator[str]:
-    """Of a page that `labourqa ui` serves."""
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "server.log"
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, home: Path, server_log: Path) -> Iterator[str]:
+    """The address of a page that `labourqa ui` serves."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -77,20 +93,21 @@ def address(browser: Browser, home: Path) -> Iterator[str]:
         "LABOURQA_MODEL": "smollm2-135m",
         "STREAMLIT_SERVER_HEADLESS": "true",
     }
-    server = subprocess.Popen(
-        [sys.executable, "-m", "labourqa", "ui", "--port", str(port)],
-        env=os.environ | chosen,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with server_log.open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "labourqa", "ui", "--port", str(port)],
+            env=os.environ | chosen,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     address = f"http://localhost:{port}"
     for _ in range(600):
         try:
             urllib.request.urlopen(f"{address}/_stcore/health")
             break
         except OSError:
-            assert server.poll() is None, "the page's server has ended"
+            assert server.poll() is None, f"the server has stopped: {server_log.read_text()}"
             time.sleep(0.1)
     yield address
     os.killpg(server.pid, signal.SIGTERM)
@@ -98,11 +115,37 @@ def address(browser: Browser, home: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def visitor(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=DESKTOP)
-    context.set_default_timeout(30_000)
-    yield context
-    context.close()
+def new_visitor(
+    browser: Browser, address: str, server_log: Path
+) -> Iterator[Callable[[ViewportSize], BrowserContext]]:
+    """Opens browser contexts; when the test ends, neither they nor the server may have logged an exception."""
+    logged_before = len(server_log.read_text())
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def note_error(message: ConsoleMessage) -> None:
+        # Streamlit looks for its own addresses below the page's first, and finds them above.
+        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+            errors.append(f"{message.text} ({message.location['url']})")
+
+    def open_context(viewport: ViewportSize) -> BrowserContext:
+        context = browser.new_context(viewport=viewport)
+        context.set_default_timeout(30_000)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        context.on("console", note_error)
+        contexts.append(context)
+        return context
+
+    yield open_context
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert "Traceback" not in server_log.read_text()[logged_before:]
+
+
+@pytest.fixture
+def visitor(new_visitor: Callable[[ViewportSize], BrowserContext]) -> BrowserContext:
+    return new_visitor(DESKTOP)
 
 
 def visit(visitor: BrowserContext, address: str) -> Page:
@@ -124,9 +167,9 @@ def expect_answer(page: Page) -> None:
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_question_from_the_click_to_the_export(
-    browser: Browser, address: str, viewport: ViewportSize
+    new_visitor: Callable[[ViewportSize], BrowserContext], address: str, viewport: ViewportSize
 ) -> None:
-    visitor = browser.new_context(viewport=viewport)
+    visitor = new_visitor(viewport)
     asked_for: list[str] = []
     visitor.on("request", lambda request: asked_for.append(request.url))
     page = visit(visitor, address)
@@ -168,19 +211,17 @@ def test_a_question_from_the_click_to_the_export(
     assert [
         url for url in asked_for if not url.startswith((address, "data:", "blob:"))
     ] == []  # nothing from elsewhere
-    visitor.close()
 
 
-def test_two_visitors_ask_at_the_same_time(browser: Browser, address: str) -> None:
-    visitors = [browser.new_context(viewport=DESKTOP) for _ in range(2)]
-    pages = [visit(visitor, address) for visitor in visitors]
+def test_two_visitors_ask_at_the_same_time(
+    new_visitor: Callable[[ViewportSize], BrowserContext], address: str
+) -> None:
+    pages = [visit(new_visitor(DESKTOP), address) for _ in range(2)]
     ask(pages[0], "How long is annual leave?")
     ask(pages[1], "What is the longest trial period?")
     for page, words in zip(pages, ("20 working days", "three months"), strict=True):
         expect_answer(page)
         expect(page.get_by_text(words).first).to_be_visible()
-    for visitor in visitors:
-        visitor.close()
 
 
 def test_a_stopped_question_can_be_asked_again(visitor: BrowserContext, address: str) -> None:
@@ -218,7 +259,7 @@ def test_conversations_are_renamed_deleted_and_forgotten(
     visitor: BrowserContext, address: str, home: Path
 ) -> None:
     with Store(home / "labourqa.db") as store:
-        store.erase_answers()
+        store.conversations.erase_all()
     page = visit(visitor, address)
     ask(page, "How long is annual leave?")
     expect_answer(page)
@@ -232,22 +273,22 @@ def test_conversations_are_renamed_deleted_and_forgotten(
     page.get_by_text("Delete", exact=True).click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible()
-    expect(page.get_by_text("articles read,")).to_have_count(0)  # what was deleted is off the page, too
+    expect(page.get_by_text("articles read,")).to_have_count(0)  # nor is the deleted answer on the page
     with Store(home / "labourqa.db") as store:
-        assert store.conversations() == []
+        assert store.conversations.search() == []
 
     ask(page, "How long is annual leave?")
     expect_answer(page)
     page.get_by_role("link", name="Settings").click()
-    expect(page.get_by_text("1 conversation kept")).to_be_visible()
+    expect(page.get_by_text("1 conversation stored")).to_be_visible()
     page.get_by_role("button", name="Forget everything").click()
     page.get_by_role("button", name="Erase all conversations").click()
-    expect(page.get_by_text("0 conversations kept")).to_be_visible()
+    expect(page.get_by_text("0 conversations stored")).to_be_visible()
     with Store(home / "labourqa.db") as store:
-        assert store.conversations() == []
+        assert store.conversations.search() == []
 
 
-def test_another_code_is_shown_before_it_is_kept_and_then_asked(
+def test_another_code_is_shown_before_it_is_stored_and_then_answers_questions(
     visitor: BrowserContext, address: str, home: Path
 ) -> None:
     page = visitor.new_page()
@@ -257,9 +298,9 @@ def test_another_code_is_shown_before_it_is_kept_and_then_asked(
     )
     expect(page.get_by_text("3 articles recognised")).to_be_visible()
     with Store(home / "labourqa.db") as store:
-        assert len(store.editions()) == 1
-    page.get_by_role("button", name="Keep this code").click()
-    expect(page.get_by_label("Which code is asked")).to_have_value(re.compile("nowhere.txt"))
+        assert len(store.editions.all()) == 1
+    page.get_by_role("button", name="Store this code").click()
+    expect(page.get_by_label("Answer from")).to_have_value(re.compile("nowhere.txt"))
     expect(page.get_by_text("3 articles recognised")).to_be_hidden()
     page.get_by_role("link", name="Ask", exact=True).click()
     ask(page, "How is night work paid?")

@@ -1,15 +1,12 @@
-"""The logic of the page, run by Streamlit without a browser, on the real embedded model."""
+"""The page's behaviour, run by Streamlit without a browser, on the real embedded model."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from labourqa.config import PAGE
-from labourqa.store.database import Store
+from labourqa.store import Store
+from tests.app.driver import labels, open_page, page_server, texts
 
 pytestmark = pytest.mark.model
 NIGHT = "I am working in shifts. Sometimes I have to work at night. Do they need to pay more for working at night?"
@@ -17,42 +14,16 @@ NIGHT = "I am working in shifts. Sometimes I have to work at night. Do they need
 
 @pytest.fixture(scope="module")
 def server_home(prepared_home: Path) -> Iterator[Path]:
-    """The data folder of one server for all tests, as visitors share one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LABOURQA_HOME", str(prepared_home))
-        patch.setenv("LABOURQA_MODEL", "smollm2-135m")
-        patch.syspath_prepend(str(PAGE.parent))  # as `streamlit run` does
-        st.cache_resource.clear()
+    """The data folder of one server, which all tests visit."""
+    with page_server(prepared_home, model="smollm2-135m"):
         yield prepared_home
-        st.cache_resource.clear()
 
 
 @pytest.fixture
 def home(server_home: Path) -> Path:
     with Store(server_home / "labourqa.db") as store:
-        store.erase_answers()
+        store.conversations.erase_all()
     return server_home
-
-
-def open_page(page: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120)
-    for name, value in query.items():
-        app.query_params[name] = value
-    if page:
-        app.switch_page(f"app_pages/{page}.py")
-    return app.run()
-
-
-def texts(app: AppTest) -> str:
-    """Everything that is written on the page."""
-    elements: list[Any] = [
-        *app.text, *app.markdown, *app.caption, *app.info, *app.warning, *app.error, *app.header, *app.subheader,
-    ]  # fmt: skip
-    return "\n".join(element.value for element in elements).replace("\\", "")
-
-
-def labels(app: AppTest) -> list[str]:
-    return [button.label.replace("\\", "") for button in app.button]
 
 
 def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
@@ -64,23 +35,23 @@ def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
     assert "Art. 144(3)" in labels(app)
     assert "257 of 257 articles read" in app.expander[0].label
     with Store(home / "labourqa.db") as store:
-        [conversation] = store.conversations()
+        [conversation] = store.conversations.search()
     assert conversation.title == NIGHT
     assert app.query_params["conversation"] == str(conversation.id)
 
 
-def test_a_follow_up_question_keeps_the_thread(home: Path) -> None:
+def test_a_follow_up_question_continues_the_conversation(home: Path) -> None:
     app = open_page()
     app.chat_input[0].set_value("How long is the notice when I resign?").run()
     app.chat_input[0].set_value("And if I am ill?").run()
     assert not app.exception
     assert "Understood as: How long is the notice when I resign? And if I am ill?" in texts(app)
     with Store(home / "labourqa.db") as store:
-        [conversation] = store.conversations()
-        assert len(store.conversation(conversation.id)) == 2
+        [conversation] = store.conversations.search()
+        assert len(store.conversations.answers(conversation.id)) == 2
 
 
-def test_a_refusal_is_no_answer(home: Path) -> None:
+def test_a_refusal_cites_nothing(home: Path) -> None:
     app = open_page()
     app.chat_input[0].set_value("How much income tax do I pay?").run()
     assert "answers this question" in app.info[0].value
@@ -93,7 +64,7 @@ def test_a_written_answer_shows_its_doubts(home: Path) -> None:
     app.switch_page("app_pages/ask.py").run()
     app.chat_input[0].set_value("How is night work paid?").run()
     assert not app.exception
-    assert "Not borne out by the law" in texts(app)
+    assert "Not supported by the law" in texts(app)
 
 
 def test_a_bad_question_is_one_sentence(home: Path) -> None:
@@ -109,21 +80,21 @@ def test_a_conversation_is_opened_again_renamed_and_deleted(home: Path) -> None:
     conversation = str(app.query_params["conversation"])
     again = open_page(conversation=conversation)
     assert "How long is annual leave?" in texts(again)
-    again.text_input(key="search-history").set_value("xyzzy").run()
+    again.text_input(key="search-conversations").set_value("xyzzy").run()
     assert "No conversation has these words" in texts(again)
-    again.text_input(key="search-history").set_value("").run()
+    again.text_input(key="search-conversations").set_value("").run()
     with Store(home / "labourqa.db") as store:
-        store.erase_conversation(int(conversation))
+        store.conversations.erase(int(conversation))
     erased = open_page(conversation=conversation)
     assert "How long is annual leave?" not in texts(erased)
     erased.chat_input[0].set_value("How is night work paid?").run()
     assert "one and a half times" in texts(erased)
 
 
-def test_the_threshold_shows_what_another_would_have_selected(home: Path) -> None:
+def test_another_threshold_shows_what_it_would_have_selected(home: Path) -> None:
     app = open_page()
     app.chat_input[0].set_value("How long is annual leave?").run()
-    assert not app.slider  # only what is opened is computed
+    assert not app.slider  # the details are computed when they are opened
     app.session_state[f"answer-{app.query_params['conversation']}-0-details"] = True
     app.run()
     slider = app.slider[0]
@@ -150,7 +121,7 @@ def test_an_address_that_does_not_exist_is_one_sentence(home: Path, number: str,
 def test_the_code_is_searched_by_words_and_by_number(home: Path) -> None:
     app = open_page("reader")
     app.text_input(key="search").set_value("night work").run()
-    assert "yellow-background" in "".join(one.value for one in app.markdown)
+    assert "yellow-background" in "".join(element.value for element in app.markdown)
     app.button(key="found-117").click().run()
     assert "Article 117." in app.header[0].value.replace("\\", "")
     app.text_input(key="search").set_value("144(4)").run()
@@ -159,14 +130,14 @@ def test_the_code_is_searched_by_words_and_by_number(home: Path) -> None:
     assert "No article contains" in app.error[0].value
 
 
-def test_feedback_is_kept(home: Path) -> None:
+def test_feedback_is_stored(home: Path) -> None:
     app = open_page()
     app.chat_input[0].set_value("How long is annual leave?").run()
     conversation = str(app.query_params["conversation"])
     app.feedback[0].set_value(0).run()
     app.text_input(key=f"answer-{conversation}-0-reason").set_value("too short").run()
     with Store(home / "labourqa.db") as store:
-        [answer] = store.conversation(int(conversation))
+        [answer] = store.conversations.answers(int(conversation))
     assert (answer.helpful, answer.reason) == (False, "too short")
 
 
@@ -174,7 +145,7 @@ def test_the_reference_cases_are_run_and_opened_again(home: Path) -> None:
     app = open_page("evaluate")
     app.button(key="run").click().run(timeout=300)
     assert not app.exception
-    assert "Beside the published figures" in app.subheader[0].value
+    assert "Compared with the published figures" in app.subheader[0].value
     again = open_page("evaluate")
     again.selectbox(key="evaluation").select_index(1).run()
-    assert "Beside the published figures" in again.subheader[0].value
+    assert "Compared with the published figures" in again.subheader[0].value

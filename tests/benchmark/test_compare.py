@@ -1,100 +1,34 @@
+"""The comparison on the real model, and its order, refusals and reference on an engine that counts words."""
+
 import json
+import re
 import threading
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labourqa.benchmark.chart import draw_chart
-from labourqa.benchmark.compare import (
-    BENCH_METHODS,
-    compare_methods,
-    margin_difference,
-    padding_share,
-    rank_correlation,
-    read_margins,
-    read_numbers,
-    repeat_articles,
-    spread_articles,
-    sweep_batches,
-    table_rows,
-    top_flips,
-    write_results,
-)
-from labourqa.errors import EvaluationError
+from labourqa.benchmark.agreement import MarginDifference
+from labourqa.benchmark.compare import compare_methods, read_margins, repeat_articles
+from labourqa.benchmark.results import BenchmarkResult, MethodResult, RefusedMethod
+from labourqa.benchmark.table import table_rows
+from labourqa.engine.base import Engine, ScoringResult
+from labourqa.errors import EngineError, EvaluationError
 from labourqa.law.structure import Article, Code
-from labourqa.pipeline import Models
+from labourqa.methods import BENCHMARK_METHODS, BatchingStrategy
+from labourqa.progress import Progress, SilentProgress
+from tests.benchmark.conftest import QUESTION
 from tests.conftest import small_code
-
-QUESTION = "How much is paid for night work?"
-NUMBERS = ["1", "2", "5", "57", "72", "72^1", "200", "57·2"]
+from tests.fakes import FakeEngine, FakePrefixCache, RecordingProgress
 
 
-def silent(what: str, done: float, total: int | None) -> None:
-    pass
+def measured_methods(result: BenchmarkResult) -> dict[str, MethodResult]:
+    return {method.method: method for method in result.methods if isinstance(method, MethodResult)}
 
 
-@pytest.mark.parametrize(
-    ("reply", "read"),
-    [
-        ("57, 72^1", {"57", "72^1"}),
-        ("Articles 57 and 72¹.", {"57", "72^1"}),
-        ("Art.57(2), Art. 72 (1)", {"57", "72"}),
-        ("paragraph 2 of Article 57", {"57"}),
-        ("1. Article 57\n2. Article 72", {"57", "72"}),
-        ("57·2", {"57·2"}),
-        ("576, 1572, 57.1", {"57"}),
-        ("Article 999", set()),
-        ("none", set()),
-        ("", set()),
-    ],
-)
-def test_a_reply_names_whole_article_numbers(reply: str, read: set[str]) -> None:
-    assert read_numbers(reply, NUMBERS) == read
-
-
-def test_equal_margins_have_no_difference_and_the_same_order() -> None:
-    margins = {"1": 0.5, "2": -1.0, "3": 2.0}
-    assert margin_difference(margins, margins) == {"max": 0.0, "mean": 0.0}
-    assert rank_correlation(margins, margins) == pytest.approx(1.0)
-    assert top_flips(margins, margins, 2) == 0
-
-
-def test_differences_are_of_the_same_article_whatever_the_order() -> None:
-    difference = margin_difference({"1": 0.0, "2": 1.0}, {"2": 1.5, "1": -1.0})
-    assert difference == {"max": 1.0, "mean": 0.75}
-
-
-@pytest.mark.parametrize(
-    ("values", "correlation"),
-    [
-        ([10.0, 20.0, 30.0, 40.0], 1.0),
-        ([4.0, 3.0, 2.0, 1.0], -1.0),
-        ([1.0, 2.0, 4.0, 3.0], 0.8),
-        ([1.0, 1.0, 2.0, 2.0], 0.8944),  # ties share their mean rank
-        ([7.0, 7.0, 7.0, 7.0], None),
-    ],
-)
-def test_the_rank_correlation_is_spearmans(values: list[float], correlation: float | None) -> None:
-    found = rank_correlation(
-        dict(zip("abcd", [1.0, 2.0, 3.0, 4.0], strict=True)), dict(zip("abcd", values, strict=True))
-    )
-    assert found == pytest.approx(correlation, abs=1e-4)
-
-
-def test_a_flip_is_an_article_that_leaves_the_first_ones() -> None:
-    reference = {"1": 3.0, "2": 2.0, "3": 1.0, "4": 0.0}
-    assert top_flips(reference, {"1": 2.0, "2": 3.0, "3": 1.0, "4": 0.0}, 2) == 0
-    assert top_flips(reference, {"1": 3.0, "2": 0.0, "3": 2.0, "4": 1.0}, 2) == 1
-
-
-def test_padding_is_what_a_batch_holds_beyond_its_prompts() -> None:
-    assert padding_share([10, 5, 5], [[0], [1, 2]]) == 0
-    assert padding_share([10, 5, 5], [[0, 1, 2]]) == pytest.approx(1 / 3)
-
-
-def test_a_repeated_code_has_the_same_texts_under_numbers_of_their_own() -> None:
+def test_a_repeated_code_has_the_same_texts_under_other_numbers() -> None:
     articles = small_code().articles
     repeated = repeat_articles(articles, 7)
     assert [article.number for article in repeated] == ["1", "2", "2^1", "1·2", "2·2", "2^1·2", "1·3"]
@@ -102,55 +36,17 @@ def test_a_repeated_code_has_the_same_texts_under_numbers_of_their_own() -> None
     assert repeat_articles(articles, 2) == list(articles[:2])
 
 
-def test_articles_are_spread_evenly_over_the_code(code: Code) -> None:
-    spread = spread_articles(code.articles, 64)
-    places = [code.articles.index(article) for article in spread]
-    assert (len(places), places[0]) == (64, 0)
-    assert places[-1] >= len(code.articles) - 5
-    assert {second - first for first, second in pairwise(places)} <= {4, 5}
-    assert spread_articles(small_code().articles, 64) == list(small_code().articles)
-
-
-def test_results_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "results.json"
-    write_results({"question": "Ar leidžiama?"}, path)
-    assert json.loads(path.read_text(encoding="utf-8")) == {"question": "Ar leidžiama?"}
-    assert [file.name for file in path.parent.iterdir()] == ["results.json"]
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(EvaluationError, match="folder cannot be written"):
-        write_results({}, tmp_path / "folder")
-
-
-def short_articles(code: Code) -> list[Article]:
-    """Six of different lengths, in an order that is not that of their lengths; long ones only take longer."""
-    by_length = sorted(code.articles, key=lambda article: len(article.text))
-    return [by_length[i] for i in (5, 60, 0, 30, 90, 15)]
-
-
-@pytest.fixture(scope="module")
-def results(models: Models, code: Code, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return compare_methods(
-        short_articles(code), QUESTION, models.engine,
-        repetitions=1, batch_tokens=10_000, batch_articles=4,
-        cache_folder=tmp_path_factory.mktemp("cache"), cache_bits=16,
-        show_done=silent,
-    )  # fmt: skip
-
-
-def by_method(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {method["method"]: method for method in results["methods"]}
-
-
 @pytest.mark.model
-def test_every_method_is_measured_on_the_same_articles(results: dict[str, Any], models: Models) -> None:
-    assert list(by_method(results)) == list(BENCH_METHODS)
-    assert json.loads(json.dumps(results)) == results
-    assert (results["articles"], results["repetitions"], results["question"]) == (6, 1, QUESTION)
-    assert results["model"]["name"] == models.engine.info.name
-    assert results["reference"] == {"method": "one-by-one", "dtype": models.engine.info.dtype}
-    assert results["machine"]["threads"] > 0
-    assert results["machine"]["processor"]
-    for method in results["methods"]:
+def test_every_method_is_measured_on_the_same_articles(result: BenchmarkResult, engine: Engine) -> None:
+    document = result.to_json()
+    assert [method["method"] for method in document["methods"]] == list(BENCHMARK_METHODS)
+    assert json.loads(json.dumps(document)) == document
+    assert (document["articles"], document["repetitions"], document["question"]) == (6, 1, QUESTION)
+    assert document["model"]["name"] == engine.info.name
+    assert document["reference"] == {"method": "one-by-one", "dtype": engine.info.dtype}
+    assert document["machine"]["threads"] > 0
+    assert document["machine"]["processor"]
+    for method in document["methods"]:
         assert "refused" not in method
         assert method["seconds"] == method["seconds_all"][0] > 0
         assert method["tokens_per_second"] == pytest.approx(method["tokens"] / method["seconds"], rel=0.01)
@@ -160,106 +56,220 @@ def test_every_method_is_measured_on_the_same_articles(results: dict[str, Any], 
         assert ("margin_difference" in method) == (method["method"] in (
             "one-by-one", "token-batches-logits", "packed", "article-cache"
         ))  # fmt: skip
-    assert by_method(results)["token-batches"]["ratio_to_published"] == 1
+    assert measured_methods(result)["token-batches"].ratio_to_published == 1
+    header, *rows = table_rows(result)
+    assert [row[0] for row in rows] == list(BENCHMARK_METHODS)
+    assert {len(row) for row in rows} == {len(header)}
 
 
 @pytest.mark.model
-def test_the_methods_that_read_logits_agree_with_reading_one_by_one(results: dict[str, Any]) -> None:
-    methods = by_method(results)
-    assert methods["one-by-one"]["margin_difference"] == {"max": 0.0, "mean": 0.0}
-    assert methods["one-by-one"]["decisions_that_differ"] == 0
+def test_the_methods_that_read_logits_agree_with_reading_one_by_one(result: BenchmarkResult) -> None:
+    methods = measured_methods(result)
+    reference = methods["one-by-one"].agreement
+    assert reference is not None
+    assert reference.margin_difference == MarginDifference(max=0.0, mean=0.0)
+    assert methods["one-by-one"].decisions_that_differ == 0
     for name in ("token-batches-logits", "packed", "article-cache"):
-        assert methods[name]["margin_difference"]["max"] < 1e-2
-        assert methods[name]["top_20_flips"] == 0
+        agreement = methods[name].agreement
+        assert agreement is not None
+        assert agreement.margin_difference.max < 1e-2
+        assert agreement.top_flips == 0
 
 
 @pytest.mark.model
-def test_the_article_cache_reads_the_question_alone(
-    results: dict[str, Any], models: Models, code: Code
+def test_with_the_prefix_cache_only_the_question_is_read(
+    result: BenchmarkResult, engine: Engine, short_articles: list[Article]
 ) -> None:
-    methods = by_method(results)
-    suffix = results["suffix_tokens"]
-    assert results["question_tokens"] < suffix < results["question_tokens"] + 20
-    assert methods["article-cache"]["tokens"] == 6 * suffix
-    texts = models.engine.count_tokens([article.text for article in short_articles(code)])
-    assert methods["packed"]["tokens"] > sum(texts) + 6 * suffix
-    assert results["cache"]["bits"] == 16
-    assert results["cache"]["bytes"] > 0
-    assert results["cache"]["build_seconds"] > 0
+    methods = measured_methods(result)
+    suffix = result.suffix_tokens
+    assert suffix is not None
+    assert result.question_tokens < suffix < result.question_tokens + 20
+    assert methods["article-cache"].tokens == 6 * suffix
+    texts = engine.count_tokens([article.text for article in short_articles])
+    assert methods["packed"].tokens > sum(texts) + 6 * suffix
+    assert result.cache is not None
+    assert result.cache.bits == 16
+    assert result.cache.size_bytes > 0
+    assert result.cache.build_seconds is not None
+    assert result.cache.build_seconds > 0
 
 
 @pytest.mark.model
 def test_a_code_that_does_not_fit_the_context_is_refused_with_the_reason(
-    models: Models, code: Code, tmp_path: Path
+    engine: Engine, code: Code, tmp_path: Path
 ) -> None:
-    long = max(code.articles, key=lambda article: len(article.text))
-    articles = repeat_articles([long], 12)
-    results = compare_methods(
-        articles, QUESTION, models.engine,
+    longest = max(code.articles, key=lambda article: len(article.text))
+    articles = repeat_articles([longest], 12)
+    result = compare_methods(
+        articles, QUESTION, engine,
         methods=["whole-code"], repetitions=1, batch_tokens=10_000, batch_articles=4,
         cache_folder=tmp_path, cache_bits=16,
-        reference_margins={article.number: 0.0 for article in articles}, show_done=silent,
+        reference_margins={article.number: 0.0 for article in articles}, progress=SilentProgress(),
     )  # fmt: skip
-    (method,) = results["methods"]
-    assert method["seconds"] is None
-    assert f"reads at most {models.engine.info.context_tokens:,}" in method["refused"]
-    assert table_rows(results)[1][:2] == ["whole-code", "refused"]
+    (method,) = result.methods
+    assert isinstance(method, RefusedMethod)
+    assert f"reads at most {engine.context_tokens:,}" in method.reason
+    document = method.to_json()
+    assert document["seconds"] is None
+    assert document["refused"] == method.reason
+    assert table_rows(result)[1][:2] == ["whole-code", "refused"]
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_margins_of_another_precision_can_be_the_reference(
-    models: Models, code: Code, tmp_path: Path
+    precision: str, short_articles: list[Article], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    articles = short_articles(code)[2:4]
-    margins = read_margins(articles, QUESTION, models.engine, show_done=silent)
+    engine: Engine = request.getfixturevalue(f"{precision}_engine")
+    articles = short_articles[2:4]
+    margins = read_margins(articles, QUESTION, engine, progress=SilentProgress())
     shifted = {number: margin + 1 for number, margin in margins.items()}
-    results = compare_methods(
-        articles, QUESTION, models.engine,
+    result = compare_methods(
+        articles, QUESTION, engine,
         methods=["one-by-one"], repetitions=2, batch_tokens=10_000, batch_articles=4,
         cache_folder=tmp_path, cache_bits=16,
-        reference_margins=shifted | {"999": 5.0}, show_done=silent,
+        reference_margins=shifted | {"999": 5.0}, progress=SilentProgress(),
     )  # fmt: skip
-    (method,) = results["methods"]
-    own = models.engine.info.dtype == "float32"
-    assert method["margin_difference"]["max"] == pytest.approx(0 if own else 1)
-    assert results["reference"]["dtype"] == "float32"
-    assert len(method["seconds_all"]) == 2
+    method = measured_methods(result)["one-by-one"]
+    assert method.agreement is not None
+    assert method.agreement.margin_difference.max == pytest.approx(0 if precision == "float32" else 1)
+    assert result.reference_dtype == "float32"
+    assert len(method.seconds) == 2
 
 
 @pytest.mark.model
-def test_an_interrupted_run_leaves_no_thread_behind(models: Models, code: Code, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_thread_behind(
+    engine: Engine, short_articles: list[Article], tmp_path: Path
+) -> None:
+    class Interrupt(SilentProgress):
+        def show_done(self, what: str, done: float, total: int | None = None) -> None:
+            if done > 4:  # after the warm-up
+                raise KeyboardInterrupt
+
     threads = threading.active_count()
-
-    def interrupt(what: str, done: float, total: int | None) -> None:
-        if done > 4:  # after the warm-up
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
         compare_methods(
-            short_articles(code), QUESTION, models.engine,
+            short_articles, QUESTION, engine,
             methods=["one-by-one"], repetitions=1, batch_tokens=10_000, batch_articles=4,
-            cache_folder=tmp_path, cache_bits=16, show_done=interrupt,
+            cache_folder=tmp_path, cache_bits=16, progress=Interrupt(),
         )  # fmt: skip
     assert threading.active_count() == threads
 
 
-@pytest.mark.model
-def test_a_sweep_measures_every_batch_size_and_all_is_drawn(
-    results: dict[str, Any], models: Models, code: Code, tmp_path: Path
-) -> None:
-    sweep = sweep_batches(
-        short_articles(code), QUESTION, models.engine,
-        article_sizes=(1, 4), token_sizes=(500, 1_000), show_done=silent,
+def compare_small_code(
+    engine: FakeEngine,
+    *methods: str,
+    repetitions: int = 1,
+    reference_margins: dict[str, float] | None = None,
+    progress: Progress | None = None,
+) -> BenchmarkResult:
+    return compare_methods(
+        small_code().articles, QUESTION, engine,
+        methods=methods, repetitions=repetitions, batch_tokens=10_000, batch_articles=4,
+        cache_folder=Path("nowhere"), cache_bits=16,
+        reference_margins=reference_margins, progress=progress or SilentProgress(),
     )  # fmt: skip
-    assert [(step["reading"], step["size"]) for step in sweep] == [
-        ("fixed-batches", 1), ("fixed-batches", 4), ("token-batches", 500), ("token-batches", 1_000)
+
+
+@pytest.mark.model  # the machine's description imports torch
+def test_repetitions_go_in_rounds_the_reference_first_and_the_prefix_cache_last() -> None:
+    engine = FakeEngine()
+    result = compare_small_code(engine, "article-cache", "packed", "one-by-one", repetitions=3)
+    calls = [(call.batching, len(call.articles)) for call in engine.score_calls]
+    # Each method is warmed up, on all of the three articles here, and measured.
+    assert calls[:6] == [
+        ("one-by-one", 3), ("one-by-one", 3), ("packed", 3), ("packed", 3), ("prefix-cache", 3), ("prefix-cache", 3)
     ]  # fmt: skip
-    assert sweep[0]["padding"] == 0 < sweep[1]["padding"] < 1
-    assert all(step["seconds"] > 0 and step["peak_memory_bytes"] > 0 for step in sweep)
-    chart = tmp_path / "chart.png"
-    draw_chart({**results, "sweep": sweep}, chart)
-    assert chart.read_bytes().startswith(b"\x89PNG\r\n")
-    assert list(tmp_path.iterdir()) == [chart]
-    header, *rows = table_rows(results)
-    assert [row[0] for row in rows] == list(BENCH_METHODS)
-    assert {len(row) for row in rows} == {len(header)}
+    # The other rounds, where each method reads one article before it is timed.
+    further_round = [
+        ("one-by-one", 1), ("one-by-one", 3), ("packed", 1), ("packed", 3), ("prefix-cache", 1), ("prefix-cache", 3)
+    ]  # fmt: skip
+    assert calls[6:] == [*further_round, *further_round]
+    assert {len(method.seconds) for method in measured_methods(result).values()} == {3}
+    assert [method.method for method in result.methods] == ["one-by-one", "packed", "article-cache"]
+
+
+@pytest.mark.model  # as above
+def test_progress_counts_the_articles_of_all_rounds() -> None:
+    progress = RecordingProgress()
+    compare_small_code(FakeEngine(), "packed", "article-cache", repetitions=2, progress=progress)
+    assert progress.names == [
+        "articles read by packed", "reading the code once", "articles read by article-cache",
+        "articles read for reference",
+    ]  # fmt: skip
+    final = {what: (done, total) for what, done, total in progress.done}
+    assert final["articles read by packed"] == (
+        10,
+        10,
+    )  # the warm-up, two rounds of three articles, one in between
+    assert final["articles read by article-cache"] == (10, 10)
+    assert final["articles read for reference"] == (3, 3)
+
+
+class FailingEngine(FakeEngine):
+    """Raises an error when it reads with the prefix cache."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.prefix_cache_error = error
+
+    def score_articles(
+        self, articles: Sequence[Article], question: str, *, batching: BatchingStrategy, **options: Any
+    ) -> ScoringResult:
+        if batching == "prefix-cache":
+            raise self.prefix_cache_error
+        return super().score_articles(articles, question, batching=batching, **options)
+
+
+@pytest.mark.model  # as above
+def test_a_method_that_cannot_read_the_code_does_not_stop_the_others() -> None:
+    result = compare_small_code(FailingEngine(EngineError("Too little memory.")), "packed", "article-cache")
+    packed, article_cache = result.methods
+    assert isinstance(packed, MethodResult)
+    assert article_cache == RefusedMethod("article-cache", "Too little memory.")
+    assert result.suffix_tokens is None
+
+
+@pytest.mark.model  # as above
+def test_the_prefix_cache_is_closed_even_after_an_error() -> None:
+    engine = FakeEngine()
+    compare_small_code(engine, "article-cache", repetitions=2)
+    assert [cache.is_open for cache in engine.prefix_caches] == [False]
+    for error in (EngineError("Too little memory."), KeyboardInterrupt()):
+        engine = FailingEngine(error)
+        with suppress(KeyboardInterrupt):
+            compare_small_code(engine, "article-cache")
+        assert [cache.is_open for cache in engine.prefix_caches] == [False]
+
+
+@pytest.mark.model  # as above
+def test_a_prefix_cache_that_exists_already_has_no_build_time() -> None:
+    class WithExistingCache(FakeEngine):
+        def open_prefix_cache(
+            self, articles: Sequence[Article], *, show_share: Callable[[float], None], **options: Any
+        ) -> FakePrefixCache:
+            return super().open_prefix_cache(articles, show_share=lambda _: None, **options)
+
+    for engine, built in ((FakeEngine(), True), (WithExistingCache(), False)):
+        cache = compare_small_code(engine, "article-cache").cache
+        assert cache is not None
+        assert (cache.size_bytes, cache.bits, cache.build_seconds is not None) == (1_000, 16, built)
+
+
+@pytest.mark.model  # as above
+def test_decisions_are_compared_with_the_given_reference() -> None:
+    margins = read_margins(small_code().articles, QUESTION, FakeEngine(), progress=SilentProgress())
+    reference = margins | {"2": -margins["2"]}  # the other decision about Article 2
+    result = compare_small_code(FakeEngine(), "token-batches", "packed", reference_margins=reference)
+    methods = measured_methods(result)
+    packed, published = methods["packed"], methods["token-batches"]
+    assert packed.decisions_that_differ == 1
+    assert packed.agreement is not None
+    assert packed.agreement.margin_difference.max == pytest.approx(2 * abs(margins["2"]))
+    assert published.agreement is None  # it replies in words
+    assert packed.ratio_to_published == pytest.approx(published.seconds[0] / packed.seconds[0])
+
+
+def test_reference_margins_of_other_articles_are_an_error() -> None:
+    with pytest.raises(EvaluationError, match=re.escape("lack Article 2^1; measure them again")):
+        compare_small_code(FakeEngine(), "packed", reference_margins={"1": 0.0, "2": 0.0})

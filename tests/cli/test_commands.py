@@ -1,67 +1,23 @@
-"""The commands as a user types them: what is on stdout, what on stderr, and the exit status."""
+"""The commands as a user types them, with an engine that needs no model."""
 
+import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import re
 from pathlib import Path
 
 import pytest
 
 from labourqa.cli.main import main
-from labourqa.config import Settings
-from labourqa.pipeline import QUESTION_CHARACTERS
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("LABOURQA_HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def labourqa(
-    *arguments: str, home: Path, stdin: str = "", **environ: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "labourqa", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"LABOURQA_HOME": str(home)} | environ,
-        cwd=ROOT,
-    )
-
-
-def test_help_lists_every_command_and_the_readme_explains_each(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["--help"])
-    shown = capsys.readouterr().out
-    readme = (ROOT / "README.md").read_text()
-    for command in (
-        "ask",
-        "chat",
-        "ingest",
-        "show",
-        "search",
-        "eval",
-        "bench",
-        "models",
-        "history",
-        "doctor",
-    ):
-        assert f"\n    {command} " in shown
-        assert f"`labourqa {command}" in readme
+from labourqa.config import DATA, PAGE, Settings, load_settings
+from labourqa.documents.document import read_document
+from labourqa.pipeline import open_assistant
+from labourqa.store import Store
+from tests.fakes import FakeEngine
+from tests.samples import make_report
 
 
 @pytest.mark.parametrize(
-    ("reference", "words"),
+    ("reference", "text"),
     [
         ("117", "Article 117. Specific Rules on Night Work"),
         ("144(3)", "Night work must be paid at no less than one and a half times"),
@@ -70,11 +26,11 @@ def test_help_lists_every_command_and_the_readme_explains_each(
     ],
 )
 def test_show_prints_the_law(
-    home: Path, capsys: pytest.CaptureFixture[str], reference: str, words: str
+    home: Path, capsys: pytest.CaptureFixture[str], reference: str, text: str
 ) -> None:
     assert main(["show", reference]) == 0
     shown = capsys.readouterr()
-    assert words in shown.out
+    assert text in shown.out
     assert "version of 2025-01-01" in shown.out
     assert shown.err == ""
 
@@ -89,36 +45,25 @@ def test_search_finds_articles(home: Path, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.startswith("Art. 117  Specific Rules on Night Work")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["show", "999"], "has no Article 999."),
-        (["show", "144(77)"], "Article 144 has no paragraph 77."),
-        (["show", "elephant"], "elephant"),
-        (["search", "elephant"], "No article contains"),
-        (["ask", ""], "The question is empty"),
-        (["ask", "x" * 100_000], "100,000 characters"),
-        (["ask", "Why?", "--top", "none"], "top is a whole number"),
-        (["ask", "Why?", "--threshold", "high"], "threshold is a number"),
-        (["ingest", "missing.pdf"], "missing.pdf does not exist"),
-        (["ingest", "."], "is a folder"),
-        (["eval", "missing.jsonl"], "missing.jsonl cannot be read"),
-        (["bench", "--methods", "magic"], "methods are whole-code, one-by-one,"),
-        (["bench", "--out", "chart.png"], "--out names a .json file"),
-        (["bench", "--out", "missing.pdf/x.json"], "missing.pdf/x.json cannot be written"),
-        (["models", "fetch", "no such model"], "no such model"),
-    ],
-)
-def test_a_mistake_is_one_sentence_on_stderr_and_exit_status_1(
-    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+def test_ingest_makes_a_file_the_current_edition_and_prepares_it(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if arguments[-1].startswith("missing.pdf/"):
-        (home / "missing.pdf").write_text("a file where a folder should be")
-    assert main(arguments) == 1
+    assert main(["ingest", "nowhere.txt"]) == 0
     shown = capsys.readouterr()
-    assert sentence in " ".join(shown.err.split())
-    assert shown.out == ""
-    assert "Traceback" not in shown.err
+    assert "Labour Code of Nowhere (nowhere.txt): 3 articles, Art. 1 to 3\n" in shown.out
+    assert " tokens for fake; stored in " in shown.out
+    assert len(engine.prefix_caches) == 1
+    assert not engine.prefix_caches[0].is_open
+    assert main(["show", "3"]) == 0
+    assert "one and a half times" in capsys.readouterr().out
+
+
+def test_ingest_without_a_file_returns_to_the_embedded_edition(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ingest", "nowhere.txt"]) == 0
+    assert main(["ingest"]) == 0
+    assert "(labour-code-lt.en.txt): 257 articles, Art. 1 to " in capsys.readouterr().out
 
 
 def test_a_text_without_articles_is_refused_and_the_old_edition_answers(
@@ -133,199 +78,230 @@ def test_a_text_without_articles_is_refused_and_the_old_edition_answers(
     assert capsys.readouterr().out == before
 
 
-def test_a_broken_database_is_one_sentence_and_is_not_touched(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (home / "labourqa.db").write_bytes(b"broken" * 1000)
-    assert main(["show", "117"]) == 1
-    assert "labourqa.db cannot be used" in " ".join(capsys.readouterr().err.split())
-    assert (home / "labourqa.db").read_bytes() == b"broken" * 1000
-
-
 def test_a_document_cannot_command_the_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from labourqa.documents.document import read_document
-    from labourqa.pipeline import ingest
-    from labourqa.store.database import Store
-
     (home / "evil.txt").write_text(
         "Evil Code\n\nArticle 1. \x1b[31mRed\n\n1. \x1b]0;title\x07 text [bold]b[/bold]\n"
     )
     assert "\x1b" in read_document(home / "evil.txt").text
-    with Store(Settings(home=home).database) as store:
-        ingest(store, home / "evil.txt")
+    with open_assistant(Settings(home=home)) as assistant:
+        assistant.ingest(home / "evil.txt")
     assert main(["show", "1"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "[bold]b[/bold]" in shown
 
 
-def test_wrong_usage_is_exit_status_2(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(["ask", "Why?", "--method", "magic"])
-    assert "magic" in capsys.readouterr().err
+def test_ask_prints_the_answer_to_stdout_and_everything_else_to_stderr(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("How is night work paid?\n"))
+    assert main(["ask", "-", "--answer", "quoted"]) == 0
+    shown = capsys.readouterr()
+    assert "Night work is paid at one and a half times the pay. [Art. 3(1)]" in shown.out
+    assert "\nSources\n  Art. 3  Night Work\n" in shown.out
+    assert "fake in float32 on cpu (for tests)\n" in shown.err
+    assert "3 of 3 articles read\n" in shown.err
+    assert "3 of 3 articles read by the model" in shown.err
+    assert "seconds: load 0.0" in shown.err
+
+
+def test_ask_streams_a_written_answer_once(engine: FakeEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    engine.reply = "Night work is paid at one and a half times the pay [Art. 3(1)]."
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    assert main(["ask", "How is night work paid?", "--answer", "written"]) == 0
+    assert capsys.readouterr().out.count("one and a half times") == 1
+
+
+@pytest.mark.parametrize("kind", ["quoted", "written"])
+def test_ask_json_prints_the_report_as_one_document(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    assert main(["ask", "How is night work paid?", "--answer", kind, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    with Store(Settings(home=home).database) as store:
+        (conversation,) = store.conversations.search()
+        (logged,) = store.conversations.answers(conversation.id)
+    assert document == logged.report.to_json()
+
+
+def test_flags_override_the_configuration(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "labourqa.toml").write_text("top = 1\nanswer_tokens = 77\n")
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    flags = ["--top", "2", "--threshold", "-0.5", "--method", "shortlist", "--shortlist", "3", "--batch-tokens", "99",
+             "--cache-bits", "8", "--answer", "quoted"]  # fmt: skip
+    assert main(["ask", "How is night work paid?", "--json", *flags]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["method"] == "shortlist"
+    assert document["settings"] == {
+        "answer": "quoted",
+        "threshold": -0.5,
+        "top": 2,
+        "shortlist": 3,
+        "batch_tokens": 99,
+        "batch_articles": 8,
+        "cache_bits": 8,
+        "answer_tokens": 77,
+    }
+
+
+def test_chat_understands_a_follow_up_logs_one_conversation_a_subject_and_continues_after_a_mistake(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    lines = "How is night work paid?\n???\nand for study?\n\nHow long is annual leave?"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert main(["chat", "--answer", "quoted"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.count("Information, not legal advice.") == 3
+    assert shown.out.count("Understood as") == 1
+    assert "Understood as: How is night work paid? and for study?" in shown.out
+    assert "The question is empty" in shown.err
+    assert "articles read\n" not in shown.err
+    with Store(Settings(home=home).database) as store:
+        questions = [
+            [answer.report.question for answer in store.conversations.answers(conversation.id)]
+            for conversation in store.conversations.search()
+        ]
+    assert questions == [["How long is annual leave?"], ["How is night work paid?", "and for study?"]]
+
+
+def test_chat_json_prints_one_document_for_each_question(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("How is night work paid?\nand for study?\n"))
+    assert main(["chat", "--json"]) == 0
+    shown = capsys.readouterr().out
+    first, end = json.JSONDecoder().raw_decode(shown)
+    second = json.loads(shown[end:])
+    assert [first["question"], second["question"]] == ["How is night work paid?", "and for study?"]
+
+
+def test_eval_json_prints_the_summary_the_published_figures_and_each_report_with_its_id(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    cases = [
+        {"id": "n-1", "question": "How is night work paid?", "articles": {"3": 2}},
+        {"id": "n-2", "question": "How long is annual leave?", "articles": {"1": 2}, "style": "everyday"},
+    ]
+    (home / "cases.jsonl").write_text("\n".join(map(json.dumps, cases)))
+    assert main(["eval", "cases.jsonl", "--json", "--out", "out.jsonl"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert list(document) == ["summary", "published", "reports"]
+    assert document["summary"]["questions"] == 2
+    assert document["published"] == json.loads((DATA / "published-figures.json").read_text())
+    assert [next(iter(report.items())) for report in document["reports"]] == [("id", "n-1"), ("id", "n-2")]
+    assert document["reports"] == [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
+
+
+def test_eval_prints_each_measure_by_name(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    capsys.readouterr()
+    case = {"question": "How is night work paid?", "articles": {"3": 2}, "style": "everyday"}
+    (home / "cases.jsonl").write_text(json.dumps(case))
+    assert main(["eval", "cases.jsonl"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "recall", "precision", "f2", "all_needed", "selected", "mrr", "recall_at_5", "recall_at_10", "recall_at_20",
+        "ndcg_at_10", "questions", "answerable", "facts", "facts_stated", "citations", "citations_resolve",
+        "refused_rightly", "refused_wrongly", "everyday", "median_seconds", "tokens", "peak_memory_bytes",
+    ]  # fmt: skip
+    assert lines[0] == "recall: 1.000 (1.000 to 1.000)"
+    assert "questions: 1" in lines
+    assert "facts_stated: undefined" in lines
+    assert (
+        "everyday: 1 questions, mrr 1.000, recall_at_10 1.000, recall 1.000, facts_stated undefined" in lines
+    )
+
+
+def test_eval_without_a_file_compares_the_reference_cases_with_the_published_figures(
+    engine: FakeEngine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "--answer", "quoted"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        "In brackets: the published figures (meta-llama/Llama-3.2-3B-Instruct, one GPU).\n"
+    )
+    assert shown.count("  of those named in the published answer: ") == 4
+    seconds = r"  seconds   load 0\.0, filter \d\.\d \[11\], answer \d\.\d \[20 to 60\], total \d\.\d\n"
+    assert len(re.findall(seconds, shown)) == 4
+    assert "\nquestions: 4\n" in shown
 
 
 def test_history_lists_and_erases(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from labourqa.store.database import Store
-
     with Store(Settings(home=home).database) as store:
-        store.log_answer({"question": "Am I \x1b[31mred?", "answer": {"text": ""}})
+        store.conversations.log(make_report("How is night work paid?"))
+        store.conversations.log(make_report("Am I \x1b[31mred?"))
     assert main(["history"]) == 0
     shown = capsys.readouterr().out
-    assert "Am I [31mred?" in shown
+    assert [line[18:] for line in shown.splitlines()] == ["Am I [31mred?", "How is night work paid?"]
     assert "\x1b" not in shown
     assert main(["history", "--erase"]) == 0
-    assert "1 answers erased" in capsys.readouterr().out
+    assert "2 answers erased" in capsys.readouterr().out
     assert main(["history"]) == 0
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.model
-def test_a_question_is_kept_unless_that_is_switched_off(
-    prepared_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_models_lists_the_embedded_models_and_how_to_fetch_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from labourqa.store.database import Store
-
-    monkeypatch.setenv("LABOURQA_HOME", str(prepared_home))
-    asked = ["ask", "How long is annual leave, briefly?", "--method", "shortlist", "--shortlist", "1"]
-    with Store(Settings(home=prepared_home).database) as store:
-        before = len(store.conversations())
-        monkeypatch.setenv("LABOURQA_LOG", "false")
-        assert main(asked) == 0
-        assert len(store.conversations()) == before
-        monkeypatch.delenv("LABOURQA_LOG")
-        assert main(asked) == 0
-        assert store.conversations()[0].title == "How long is annual leave, briefly?"
+    assert main(["models"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name}: not on this machine; `labourqa models fetch {name}` fetches it"
+        for name in ("smollm2-135m", "minilm-l6-v2")
+    ]
+    assert main(["models", "verify", "smollm2-135m"]) == 0
+    assert capsys.readouterr().out.startswith("smollm2-135m: not on this machine")
 
 
-@pytest.mark.model
-def test_ask_prints_the_answer_on_stdout_and_progress_on_stderr(prepared_home: Path) -> None:
-    done = labourqa("ask", "-", home=prepared_home, stdin="How is night work paid?\n")
-    assert done.returncode == 0
-    assert "one and a half times" in done.stdout
-    assert "[Art. 144(3)]" in done.stdout
-    assert "Sources" in done.stdout
-    assert "smollm2-135m" in done.stderr
-    assert "257 of 257 articles read by the model" in done.stderr
-    assert "seconds: load" in done.stderr
-
-
-@pytest.mark.model
-def test_ask_json_prints_one_document(prepared_home: Path) -> None:
-    done = labourqa("ask", "--json", "--top", "2", "How is night work paid?", home=prepared_home)
-    document = json.loads(done.stdout)
-    assert len(document["selected"]) <= 2
-    assert document["seconds"]["load"] > 0
-    assert document["peak_memory_bytes"] < 4e9
-
-
-@pytest.mark.model
-def test_chat_understands_a_follow_up_and_goes_on_after_a_mistake(prepared_home: Path) -> None:
-    questions = "How is night work paid?\n???\nand on a public holiday?\n\nand if I am ill?\n"
-    done = labourqa("chat", "--method", "shortlist", "--shortlist", "2", home=prepared_home, stdin=questions)
-    assert done.returncode == 0
-    assert done.stdout.count("Sources") + done.stdout.count("Nothing in the") == 3
-    assert "Understood as: How is night work paid? and on a public holiday?" in done.stdout
-    assert "[Art. 144(2)]" in done.stdout
-    assert done.stdout.count("Understood as") == 1  # the empty line began a new subject
-    assert "The question is empty" in done.stderr
-
-
-@pytest.mark.model
-def test_the_published_method_reads_all_articles(prepared_home: Path, tmp_path: Path) -> None:
-    """On a code of 13 articles: all 257 take minutes."""
-    text = (ROOT / "data" / "labour-code-lt.en.txt").read_text()
-    (tmp_path / "short.txt").write_text(text[: text.index("Article 14. ")])
-    (tmp_path / "models").symlink_to(prepared_home / "models", target_is_directory=True)
-    assert labourqa("ingest", str(tmp_path / "short.txt"), home=tmp_path).returncode == 0
-    for method in ("token-batches", "token-batches-logits"):
-        done = labourqa("ask", "--json", "--method", method, "Which law applies abroad?", home=tmp_path)
-        document = json.loads(done.stdout)
-        assert (document["method"], document["read"]) == (method, 13)
-
-
-@pytest.mark.model
-def test_eval_measures_a_file_and_resumes(prepared_home: Path, tmp_path: Path) -> None:
-    lines = (ROOT / "data" / "questions-dev.jsonl").read_text().splitlines()[:2]
-    (tmp_path / "q.jsonl").write_text("\n".join(lines))
-    out = tmp_path / "results.jsonl"
-    command = (
-        "eval",
-        str(tmp_path / "q.jsonl"),
-        "--out",
-        str(out),
-        "--json",
-        "--method",
-        "shortlist",
-        "--shortlist",
-        "2",
-    )
-    first = labourqa(*command, home=prepared_home)
-    summary = json.loads(first.stdout)["summary"]
-    assert summary["questions"] == 2
-    assert set(summary["selection"]) >= {"recall", "precision", "f2", "mrr", "ndcg_at_10"}
-    assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ["a-001", "a-002"]
-    again = labourqa(*command, home=prepared_home)
-    assert json.loads(again.stdout)["reports"] == json.loads(first.stdout)["reports"]
-    other = labourqa(*command[:-1], "3", home=prepared_home)
-    assert other.returncode == 1
-    assert "another settings" in other.stderr.replace("\n", " ")
-
-
-@pytest.mark.model
-def test_bench_compares_methods_in_a_table_a_result_and_a_chart(prepared_home: Path, tmp_path: Path) -> None:
-    out = tmp_path / "results" / "bench.json"
-    done = labourqa(
-        "bench", "--articles", "4", "--repetitions", "1", "--methods", "one-by-one,packed,article-cache",
-        "--out", str(out), home=prepared_home,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        "method", "one-by-one", "packed", "article-cache"
-    ]  # fmt: skip
-    results = json.loads(out.read_text())
-    assert [method["method"] for method in results["methods"]] == ["one-by-one", "packed", "article-cache"]
-    assert results["articles"] == 4
-    assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.model
-def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_asked_again(
-    prepared_home: Path, tmp_path: Path
+def test_models_lists_a_local_folder_whose_files_have_no_checksums(
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = (ROOT / "data" / "labour-code-lt.en.txt").read_text()
-    (tmp_path / "short.txt").write_text(text[: text.index("Article 24. ")])
-    (tmp_path / "models").symlink_to(prepared_home / "models", target_is_directory=True)
-    command = [sys.executable, "-m", "labourqa", "ingest", "short.txt"]
-    with subprocess.Popen(
-        command, env=os.environ | {"LABOURQA_HOME": str(tmp_path)}, cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        # A shell's background job, as tests may be, ignores Ctrl-C, and so would what it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:  # fmt: skip
-        cache = tmp_path / "article-cache"
-        while process.poll() is None and not list(cache.glob("*.progress")):
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "Traceback" not in errors
-    assert not list(cache.glob("*.safetensors"))
-    done = labourqa("ask", "--json", "Which law applies abroad?", home=tmp_path)
-    document = json.loads(done.stdout)
-    assert (document["method"], document["read"]) == ("article-cache", 23)
-    assert [path.suffix for path in sorted(cache.iterdir())] == [".safetensors", ".lock"]
+    (home / "my-model").mkdir()
+    for name in ("config.json", "tokenizer.json"):
+        (home / "my-model" / name).write_text("{}")
+    (home / "my-model" / "model.safetensors").write_bytes(b"weights")
+    assert main(["models", "list", "my-model"]) == 0
+    assert capsys.readouterr().out.startswith(f"my-model: {home / 'my-model'} (files:")
+    assert main(["models", "fetch", "my-model"]) == 0
+    assert capsys.readouterr().out == f"my-model: {home / 'my-model'}\n"
+    assert main(["models", "verify", "my-model"]) == 0
+    assert capsys.readouterr().out == "my-model: it has no recorded checksums\n"
 
 
-@pytest.mark.model
-def test_doctor_says_what_is_there(prepared_home: Path) -> None:
-    done = labourqa("doctor", home=prepared_home)
-    assert done.returncode == 0
-    for words in ("torch 2.", "precision", "smollm2-135m", "version of 2025-01-01", str(prepared_home)):
-        assert words in done.stdout
+def test_ui_serves_the_page_with_the_settings_of_its_flags(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[list[str]] = []
+    monkeypatch.setattr("streamlit.web.cli.main", lambda arguments, **_: served.append(arguments))
+    for name in ("MODEL", "PRECISION", "METHOD", "CACHE_BITS"):
+        monkeypatch.setenv(f"LABOURQA_{name}", "")  # restored after the test
+    assert main(["ui", "--port", "8600", "--model", "my-model", "--cache-bits", "8"]) == 0
+    assert served == [["run", str(PAGE), "--server.port=8600"]]
+    page_settings = load_settings({})
+    assert (page_settings.model, page_settings.cache_bits) == ("my-model", 8)
+    assert (page_settings.precision, page_settings.method) == ("auto", "auto")
+    assert (home / "labourqa.db").is_file()
 
 
-def test_a_long_question_on_stdin_is_not_read_to_its_end(tmp_path: Path) -> None:
-    done = labourqa("ask", "-", home=tmp_path, stdin="x" * 1_000_000)
-    assert done.returncode == 1
-    assert f"at most {QUESTION_CHARACTERS:,}" in done.stderr.replace("\n", " ")
+def test_ui_reports_a_broken_database_instead_of_serving_the_page(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("streamlit.web.cli.main", lambda *_, **__: pytest.fail("the page is served"))
+    (home / "labourqa.db").write_bytes(b"broken" * 1000)
+    assert main(["ui"]) == 1
+    assert "labourqa.db cannot be used" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from labourqa.engine.attention import CachedPrefixes, PackedArticles, Span, supports
+from labourqa.engine.attention import PackedAttention, PrefixAttention, ReadTokens, supports
 
 pytestmark = pytest.mark.model  # torch is loaded
 
@@ -19,46 +19,49 @@ class OneLayer:
     keys: torch.Tensor
     values: torch.Tensor
 
-    def layer(self, layer: int) -> tuple[Span, Span]:
-        return lambda place: self.keys[:, place], lambda place: self.values[:, place]
+    def layer(self, layer: int) -> tuple[ReadTokens, ReadTokens]:
+        return lambda span: self.keys[:, span], lambda span: self.values[:, span]
 
 
 def numbers(heads: int, tokens: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return torch.randn(heads, tokens, DIM).to(dtype)
 
 
-def expected(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, sees: torch.Tensor) -> torch.Tensor:
+def expected(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, visible: torch.Tensor
+) -> torch.Tensor:
     """Plain attention in float64, (tokens, heads, dim)."""
     key, value = (one.double().repeat_interleave(HEADS // KV_HEADS, 0) for one in (key, value))
-    scores = (query.double() @ key.transpose(1, 2) * SCALING).masked_fill(~sees, float("-inf"))
+    scores = (query.double() @ key.transpose(1, 2) * SCALING).masked_fill(~visible, float("-inf"))
     return (scores.softmax(-1) @ value).transpose(0, 1).float()
 
 
-def test_a_packed_article_sees_itself_alone_and_nothing_after() -> None:
+def test_a_packed_article_attends_to_itself_alone_and_to_nothing_later() -> None:
     torch.manual_seed(0)
     tokens = sum(LENGTHS)
     query, key, value = numbers(HEADS, tokens), numbers(KV_HEADS, tokens), numbers(KV_HEADS, tokens)
     article = torch.arange(len(LENGTHS)).repeat_interleave(torch.tensor(LENGTHS))
-    sees = (article[:, None] == article).tril()
-    output = PackedArticles(LENGTHS)(0, query, key, value, SCALING)
-    assert torch.allclose(output, expected(query, key, value, sees), atol=1e-5)
+    visible = (article[:, None] == article).tril()
+    output = PackedAttention(LENGTHS)(0, query, key, value, SCALING)
+    assert torch.allclose(output, expected(query, key, value, visible), atol=1e-5)
 
 
-def test_packed_articles_hand_out_what_is_to_be_kept() -> None:
-    kept = []
-    attend = PackedArticles([2, 3], keep=lambda layer, key, value: kept.append((layer, key, value)))
+def test_packed_attention_passes_on_each_layers_keys_and_values() -> None:
+    stored = []
+    attend = PackedAttention([2, 3], lambda layer, key, value: stored.append((layer, key, value)))
     query, key, value = numbers(HEADS, 5), numbers(KV_HEADS, 5), numbers(KV_HEADS, 5)
     attend(7, query, key, value, SCALING)
-    assert kept[0][0] == 7
-    assert kept[0][1] is key
-    assert kept[0][2] is value
+    [(layer, stored_key, stored_value)] = stored
+    assert layer == 7
+    assert stored_key is key
+    assert stored_value is value
 
 
 @pytest.mark.parametrize("suffixes", [[6], [1], [4, 3], [2, 2, 5]])
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02), (torch.float16, 0.003)]
 )
-def test_a_suffix_sees_its_articles_prefix_and_itself_and_no_other_question(
+def test_a_suffix_attends_to_its_articles_prefix_and_itself_and_to_no_other_question(
     suffixes: list[int], dtype: torch.dtype, tolerance: float
 ) -> None:
     torch.manual_seed(1)
@@ -67,19 +70,19 @@ def test_a_suffix_sees_its_articles_prefix_and_itself_and_no_other_question(
     ends = torch.tensor(LENGTHS).cumsum(0).tolist()
     spans = [slice(end - length, end) for end, length in zip(ends, LENGTHS, strict=True)]
     question = torch.arange(len(suffixes)).repeat_interleave(torch.tensor(suffixes))
-    near = (question[:, None] == question).tril()
-    mask = torch.zeros(suffix, suffix).masked_fill(~near, float("-inf"))
+    same_question = (question[:, None] == question).tril()
+    mask = torch.zeros(suffix, suffix).masked_fill(~same_question, float("-inf"))
     rows = suffix * len(LENGTHS)
     query, key, value = (numbers(heads, rows, dtype) for heads in (HEADS, KV_HEADS, KV_HEADS))
-    output = CachedPrefixes(prefixes, spans, mask)(0, query, key, value, SCALING)
+    output = PrefixAttention(prefixes, spans, mask)(0, query, key, value, SCALING)
     for i, span in enumerate(spans):
         own = slice(i * suffix, (i + 1) * suffix)
-        sees = torch.cat((torch.ones(suffix, LENGTHS[i], dtype=torch.bool), near), 1)
+        visible = torch.cat((torch.ones(suffix, LENGTHS[i], dtype=torch.bool), same_question), 1)
         whole = expected(
             query[:, own],
             torch.cat((prefixes.keys[:, span], key[:, own]), 1),
             torch.cat((prefixes.values[:, span], value[:, own]), 1),
-            sees,
+            visible,
         )
         assert torch.allclose(output[own].float(), whole, atol=tolerance)
 

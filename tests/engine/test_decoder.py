@@ -1,4 +1,8 @@
-"""Lean generation, beside what transformers generates with the same weights."""
+"""Greedy generation in float32, compared with what transformers generates with the same weights.
+
+Some tests look inside the decoder: which keys and values it holds after a generation, and the form of a step that a
+CUDA graph captures, do not show in the tokens until they are wrong much later.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +11,10 @@ from typing import Any
 import pytest
 import torch
 
-from labourqa.engine.decoder import CAPACITY_TOKENS, Decoder, _Lookup
+from labourqa.engine.decoder import CAPACITY_TOKENS, Decoder, _PromptLookup
 from labourqa.engine.layers import LlamaLayers
 from labourqa.engine.local import LocalEngine
 from labourqa.law.structure import Code
-from labourqa.pipeline import Models
 from tests.engine.test_layers import LLAMA3_ROPE, tiny_model
 
 pytestmark = pytest.mark.model
@@ -20,42 +23,31 @@ PLAIN = "Name three colours."
 
 
 @pytest.fixture(scope="module")
-def engine(models: Models) -> LocalEngine:
-    assert isinstance(models.engine, LocalEngine)
-    return models.engine
-
-
-@pytest.fixture(scope="module")
-def joined(engine: LocalEngine) -> Decoder:
-    assert engine._decoder is not None  # a second one would join the weights again, and hold them twice
-    return engine._decoder
+def engine(float32_engine: LocalEngine) -> LocalEngine:
+    return float32_engine
 
 
 @pytest.fixture
-def decoder(joined: Decoder) -> Decoder:
-    """Without the buffers of an earlier test."""
-    joined._idle.clear()
-    return joined
+def decoder(engine: LocalEngine) -> Decoder:
+    """A decoder that holds nothing of an earlier prompt."""
+    assert engine.runner.layers is not None
+    return Decoder(engine.runner.layers)
 
 
 @pytest.fixture(scope="module")
 def plain(engine: LocalEngine) -> list[int]:
-    return engine._before + engine._ids(PLAIN) + engine._after
+    return engine.tokenizer.chat(PLAIN)
 
 
 @pytest.fixture(scope="module")
 def quoting(engine: LocalEngine, code: Code) -> list[int]:
     """A prompt that the embedded model answers by repeating an article."""
     law = "\n\n".join(article.format() for article in code.articles[30:32])
-    return (
-        engine._before
-        + engine._ids(f"{law}\n\nRepeat the first article above word for word.")
-        + engine._after
-    )
+    return engine.tokenizer.chat(f"{law}\n\nRepeat the first article above word for word.")
 
 
 class Guard:
-    """Counts the steps on the device, and sees that none runs inside another."""
+    """Counts the steps on the device, and checks that none runs inside another."""
 
     def __init__(self) -> None:
         self.steps = 0
@@ -74,9 +66,9 @@ class Guard:
 
 
 def generate(
-    decoder: Decoder, ids: list[int], max_tokens: int, *, ends: tuple[int, ...] = (), lookup: bool = True
+    decoder: Decoder, ids: list[int], max_tokens: int, *, eos_ids: tuple[int, ...] = (), lookup: bool = True
 ) -> list[int]:
-    steps = decoder.generate(ids, max_tokens=max_tokens, ends=set(ends), guard=Guard(), lookup=lookup)
+    steps = decoder.generate(ids, max_tokens=max_tokens, eos_ids=set(eos_ids), guard=Guard(), lookup=lookup)
     return [token for step in steps for token in step]
 
 
@@ -93,12 +85,12 @@ def test_the_tokens_are_those_of_transformers(
     engine: LocalEngine, decoder: Decoder, prompt: str, request: pytest.FixtureRequest
 ) -> None:
     ids = request.getfixturevalue(prompt)
-    assert generate(decoder, ids, 30) == generate_with_transformers(engine._model, ids, 30)
+    assert generate(decoder, ids, 30) == generate_with_transformers(engine.runner.model, ids, 30)
 
 
 def test_lookup_changes_the_steps_and_not_the_tokens(decoder: Decoder, quoting: list[int]) -> None:
     single, drafted = (
-        list(decoder.generate(quoting, max_tokens=40, ends=set(), guard=Guard(), lookup=lookup))
+        list(decoder.generate(quoting, max_tokens=40, eos_ids=set(), guard=Guard(), lookup=lookup))
         for lookup in (False, True)
     )
     assert [token for step in single for token in step] == [token for step in drafted for token in step]
@@ -106,12 +98,12 @@ def test_lookup_changes_the_steps_and_not_the_tokens(decoder: Decoder, quoting: 
     assert len(drafted) < 20
 
 
-def test_a_prompt_that_begins_alike_is_read_from_where_it_differs(
+def test_a_prompt_that_begins_like_the_one_before_is_read_from_where_it_differs(
     decoder: Decoder, plain: list[int], quoting: list[int]
 ) -> None:
     def generate_and_count_reads(ids: list[int]) -> tuple[list[int], int]:
         guard = Guard()
-        steps = list(decoder.generate(ids, max_tokens=8, ends=set(), guard=guard))
+        steps = list(decoder.generate(ids, max_tokens=8, eos_ids=set(), guard=guard))
         return [token for step in steps for token in step], guard.steps - len(
             steps
         ) - 1  # 1 takes the buffers
@@ -123,12 +115,14 @@ def test_a_prompt_that_begins_alike_is_read_from_where_it_differs(
         decoder._idle.clear()
         fresh.append(generate_and_count_reads(ids)[0])
     decoder._idle.clear()
-    kept = [generate_and_count_reads(ids) for ids in prompts]
-    assert [tokens for tokens, _ in kept] == fresh
-    assert [reads for _, reads in kept] == [1, 0, 1, 0, 1]
+    reused = [generate_and_count_reads(ids) for ids in prompts]
+    assert [tokens for tokens, _ in reused] == fresh
+    assert [reads for _, reads in reused] == [1, 0, 1, 0, 1]
 
 
-def test_what_is_held_after_drafts_is_what_reading_it_gives(decoder: Decoder, quoting: list[int]) -> None:
+def test_keys_and_values_after_drafts_are_those_of_reading_the_text(
+    decoder: Decoder, quoting: list[int]
+) -> None:
     ids = quoting[:100]
     tokens = generate(decoder, ids, 12)
     held = decoder._idle[0]
@@ -136,16 +130,18 @@ def test_what_is_held_after_drafts_is_what_reading_it_gives(decoder: Decoder, qu
     with torch.inference_mode():
         fresh = decoder._make_buffers(len(held.ids))
         decoder._read(held.ids, 0, fresh)
-        for kept, read in ((held.keys, fresh.keys), (held.values, fresh.values)):
-            torch.testing.assert_close(kept[:, :, :111], read[:, :, :111], atol=1e-3, rtol=1e-3)
+        for held_numbers, read in ((held.keys, fresh.keys), (held.values, fresh.values)):
+            torch.testing.assert_close(held_numbers[:, :, :111], read[:, :, :111], atol=1e-3, rtol=1e-3)
 
 
-def test_what_is_held_moves_to_greater_buffers(decoder: Decoder, plain: list[int]) -> None:
+def test_keys_and_values_move_to_larger_buffers(decoder: Decoder, plain: list[int]) -> None:
     expected = generate(decoder, plain, 20)
     small = decoder._idle[0]
-    steps = decoder.generate(plain, max_tokens=20 + CAPACITY_TOKENS, ends=set(), guard=Guard(), lookup=False)
+    steps = decoder.generate(
+        plain, max_tokens=20 + CAPACITY_TOKENS, eos_ids=set(), guard=Guard(), lookup=False
+    )
     assert [next(steps)[0] for _ in range(20)] == expected
-    steps.close()  # type: ignore[attr-defined]  # an Iterator to its callers, a generator in truth
+    steps.close()  # type: ignore[attr-defined]  # an Iterator to its callers, in fact a generator
     assert decoder._idle[0].capacity == small.capacity + CAPACITY_TOKENS
     assert torch.equal(
         decoder._idle[0].keys[:, :, : len(plain) - 1], small.keys[:, :, : len(plain) - 1]
@@ -157,7 +153,7 @@ def test_two_generations_at_once_do_not_disturb_each_other(
 ) -> None:
     expected = [generate(decoder, ids, 12, lookup=False) for ids in (plain, quoting[:100])]
     both = [
-        decoder.generate(ids, max_tokens=12, ends=set(), guard=Guard(), lookup=False)
+        decoder.generate(ids, max_tokens=12, eos_ids=set(), guard=Guard(), lookup=False)
         for ids in (plain, quoting[:100])
     ]
     pairs = list(zip(*both, strict=True))
@@ -167,20 +163,20 @@ def test_two_generations_at_once_do_not_disturb_each_other(
 def test_a_generation_closed_early_gives_its_buffers_back(decoder: Decoder, plain: list[int]) -> None:
     expected = generate(decoder, plain, 10)
     buffers = decoder._idle[0]
-    started = decoder.generate(plain, max_tokens=10, ends=set(), guard=Guard())
+    started = decoder.generate(plain, max_tokens=10, eos_ids=set(), guard=Guard())
     next(started)
     assert not decoder._idle
-    started.close()  # type: ignore[attr-defined]  # an Iterator to its callers, a generator in truth
+    started.close()  # type: ignore[attr-defined]  # an Iterator to its callers, in fact a generator
     assert decoder._idle[0] is buffers
     assert generate(decoder, plain, 10) == expected
 
 
-def test_a_failed_step_leaves_buffers_that_are_right(decoder: Decoder, quoting: list[int]) -> None:
+def test_a_failed_step_leaves_buffers_that_are_valid(decoder: Decoder, quoting: list[int]) -> None:
     ids = quoting[:100]
     expected = generate(decoder, ids, 12)
     decoder._idle.clear()
     guard = Guard()
-    started = decoder.generate(ids, max_tokens=12, ends=set(), guard=guard)
+    started = decoder.generate(ids, max_tokens=12, eos_ids=set(), guard=guard)
     next(started)
     guard.inside = True  # the next step raises
     with pytest.raises(AssertionError):
@@ -196,16 +192,16 @@ def test_there_are_never_more_than_the_allowed_tokens(
     assert generate(decoder, start, max_tokens) == generate(decoder, start, 20)[:max_tokens]
 
 
-def test_an_end_token_is_the_last_one_even_inside_a_draft(decoder: Decoder, quoting: list[int]) -> None:
+def test_an_eos_token_is_the_last_one_even_inside_a_draft(decoder: Decoder, quoting: list[int]) -> None:
     tokens = generate(decoder, quoting, 40)
     for end in (tokens[0], tokens[20], tokens[30]):
-        assert generate(decoder, quoting, 40, ends=(end, -1)) == tokens[: tokens.index(end) + 1]
+        assert generate(decoder, quoting, 40, eos_ids=(end, -1)) == tokens[: tokens.index(end) + 1]
 
 
 def test_attention_over_all_slots_is_attention_over_the_used_ones(
     decoder: Decoder, quoting: list[int]
 ) -> None:
-    """The form of a step that a CUDA graph records, computed without one."""
+    """The form of a step that a CUDA graph captures, computed without one."""
     with torch.inference_mode():
         buffers = decoder._make_buffers(CAPACITY_TOKENS)
         decoder._read(quoting[:100], 0, buffers)
@@ -225,7 +221,7 @@ def test_attention_over_all_slots_is_attention_over_the_used_ones(
         {"num_key_value_heads": 1, "tie_word_embeddings": True},
         {"head_dim": 32},
     ],
-    ids=["plain", "llama3 rope", "a head each", "one head for all", "heads wider than the states"],
+    ids=["plain", "llama3 rope", "a kv head each", "one kv head for all", "heads wider than the states"],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_logits_are_those_of_transformers_for_any_shape(changes: dict[str, Any], dtype: torch.dtype) -> None:
@@ -249,16 +245,16 @@ def test_logits_are_those_of_transformers_for_any_shape(changes: dict[str, Any],
         ([7, 7], (0, 0)),
         ([7, 7, 7], (2, 2)),  # a match may overlap the end
         ([1, 2, 3, 9, 2, 3], (3, 2)),
-        ([1, 2, 3, 9, 2, 3, 8, 2, 3], (6, 2)),  # of equals the latest
+        ([1, 2, 3, 9, 2, 3, 8, 2, 3], (6, 2)),  # of two equal ones the latest
         ([1, 2, 3, 9, 2, 3, 8, 1, 2, 3], (3, 3)),  # the longest before the latest
         ([*range(20), *range(20)], (20, 8)),
         ([1, 2, 3], (0, 0)),
     ],
 )
-def test_a_draft_stands_behind_the_longest_earlier_match(tokens: list[int], found: tuple[int, int]) -> None:
-    assert _Lookup(tokens).find() == found
+def test_a_draft_follows_the_longest_earlier_match(tokens: list[int], found: tuple[int, int]) -> None:
+    assert _PromptLookup(tokens).find() == found
     growing: list[int] = []
-    lookup = _Lookup(growing)
+    lookup = _PromptLookup(growing)
     for token in tokens:
         growing.append(token)
         last = lookup.find()

@@ -1,4 +1,4 @@
-"""The lean forward pass against transformers' own, on the embedded model's weights and on tiny random ones."""
+"""The forward pass of `LlamaLayers` against transformers' own: the embedded model's weights and tiny random ones."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
-from labourqa.engine.attention import PackedArticles
+from labourqa.engine.attention import PackedAttention
 from labourqa.engine.layers import HAS_FBGEMM, LlamaLayers
 
 pytestmark = pytest.mark.model
@@ -46,12 +46,13 @@ def test_the_model_itself_gives_the_same_logits_as_before(own_model: Any) -> Non
 
 
 def test_the_weights_are_not_held_twice(own_model: Any) -> None:
+    """Looks inside: the matrices have no public name, and their addresses show whether the memory is shared."""
     layers = LlamaLayers(own_model, torch.float32)
     for layer, weights in zip(own_model.model.layers, layers._layers, strict=True):
         for modules, matrix in (
             (
                 (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj),
-                weights.query_key_value,
+                weights.qkv,
             ),
             ((layer.mlp.gate_proj, layer.mlp.up_proj), weights.gate_up),
         ):
@@ -97,11 +98,11 @@ def test_final_states_are_those_of_transformers(changes: dict[str, Any], dtype: 
     check_final_states(model, layers, tolerance=1e-5 if dtype == torch.float32 else 0.1)
 
 
-@pytest.mark.skipif(not HAS_FBGEMM, reason="this processor computes with no 16-bit weights in float32")
-@pytest.mark.parametrize("kept", [torch.bfloat16, torch.float16])
-def test_weights_kept_in_16_bits_compute_what_they_compute_in_float32(kept: torch.dtype) -> None:
-    model = tiny_model().to(kept)
-    check_final_states(tiny_model().to(kept).float(), LlamaLayers(model, torch.float32), tolerance=1e-5)
+@pytest.mark.skipif(not HAS_FBGEMM, reason="FBGEMM is not available on this processor")
+@pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16])
+def test_weights_stored_in_16_bits_give_the_results_of_float32(stored: torch.dtype) -> None:
+    model = tiny_model().to(stored)
+    check_final_states(tiny_model().to(stored).float(), LlamaLayers(model, torch.float32), tolerance=1e-5)
     assert sum(parameter.nbytes for parameter in model.model.layers.parameters()) < 1_000  # not held twice
 
 
@@ -110,9 +111,9 @@ def check_final_states(model: Any, layers: LlamaLayers, *, tolerance: float) -> 
     with torch.inference_mode():
         expected = torch.cat([model.model(row[None]).last_hidden_state[0] for row in rows])
         ids, positions = torch.cat(rows), torch.cat([torch.arange(len(row)) for row in rows])
-        attend = PackedArticles([len(row) for row in rows])
+        attend = PackedAttention([len(row) for row in rows])
         states = layers.forward(ids, layers.rotations(positions), attend)
         wanted = torch.tensor([29, 36, 86])
-        some = layers.forward(ids, layers.rotations(positions), attend, wanted=wanted)
+        some = layers.forward(ids, layers.rotations(positions), attend, output_positions=wanted)
     torch.testing.assert_close(states, expected, atol=tolerance, rtol=tolerance)
     torch.testing.assert_close(some, states[wanted], atol=tolerance, rtol=tolerance)

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import torch
 
+from labourqa.engine.base import Engine
 from labourqa.engine.local import LocalEngine
 from labourqa.engine.remote import RemoteEngine
 from labourqa.errors import EngineError
-from labourqa.pipeline import Models
 from tests.conftest import small_code
+from tests.engine.helpers import score
 
 pytestmark = pytest.mark.model
 
 ARTICLES = small_code().articles
-QUESTION = "How much is paid for night work?"
 
 
 @dataclass
@@ -33,9 +33,8 @@ class Server:
 
 
 @pytest.fixture
-def server(models: Models) -> Iterator[Server]:
-    assert isinstance(models.engine, LocalEngine)
-    engine: LocalEngine = models.engine
+def server(float32_engine: LocalEngine) -> Iterator[Server]:
+    engine = float32_engine
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -68,15 +67,15 @@ def server(models: Models) -> Iterator[Server]:
                 "message": {"content": "".join(piece for piece, _ in engine.generate(prompt, max_tokens=2))}
             }
             if state.gives_logprobs:
-                ids = engine._before + engine._ids(prompt) + engine._after
+                ids = engine.tokenizer.chat(prompt)
                 with torch.inference_mode():
-                    logprobs = engine._model(torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
+                    logprobs = engine.runner.model(torch.tensor([ids])).logits[0, -1].float().log_softmax(-1)
                 top = logprobs.topk(20)
                 choice["logprobs"] = {
                     "content": [
                         {
                             "top_logprobs": [
-                                {"token": engine._tokenizer.decode([int(i)]), "logprob": float(v)}
+                                {"token": engine.tokenizer.decode([int(i)]), "logprob": float(v)}
                                 for v, i in zip(top.values, top.indices, strict=True)
                             ]
                         }
@@ -92,47 +91,44 @@ def server(models: Models) -> Iterator[Server]:
     http.server_close()
 
 
-def judge(engine: RemoteEngine | LocalEngine) -> dict[str, float]:
-    judgement = engine.judge(
-        ARTICLES, QUESTION, evidence="yes-no", reading="one-by-one", batch_tokens=1, batch_articles=1,
-        show_read=lambda more: None,
-    )  # fmt: skip
-    return {decision.article: decision.score for decision in judgement.decisions}
+def margins(engine: Engine) -> dict[str, float]:
+    return score(engine, ARTICLES, scoring="yes_no", batching="one-by-one")
 
 
-def test_with_logprobs_the_margins_are_those_of_the_local_engine(server: Server, models: Models) -> None:
-    assert isinstance(models.engine, LocalEngine)
-    local, remote = judge(models.engine), judge(RemoteEngine(server.url))
+def test_with_logprobs_the_margins_are_those_of_the_local_engine(
+    server: Server, float32_engine: LocalEngine
+) -> None:
+    local, remote = margins(float32_engine), margins(RemoteEngine(server.url))
     assert list(remote) == list(local)
     assert remote == pytest.approx(local, abs=0.01)
 
 
 def test_without_logprobs_the_word_is_read(server: Server) -> None:
     server.gives_logprobs = False
-    assert set(judge(RemoteEngine(server.url)).values()) <= {1.0, 0.0, -1.0}
+    assert set(margins(RemoteEngine(server.url)).values()) <= {1.0, 0.0, -1.0}
 
 
-def test_a_server_keeps_no_article_cache(server: Server, tmp_path: Path) -> None:
+def test_a_server_has_no_prefix_cache(server: Server, tmp_path: Path) -> None:
     engine = RemoteEngine(server.url)
-    assert not engine.can_keep
-    with pytest.raises(EngineError, match="keeps no article cache; leave --method out"):
-        engine.keep_articles(
-            ARTICLES, evidence="yes-no", folder=tmp_path, bits=16, show_fraction=lambda _: None
+    assert not engine.supports_prefix_cache
+    with pytest.raises(EngineError, match="offers no article cache; leave --method out"):
+        engine.open_prefix_cache(
+            ARTICLES, scoring="yes_no", folder=tmp_path, bits=16, show_share=lambda _: None
         )
 
 
-def test_an_answer_streams(server: Server, models: Models) -> None:
+def test_an_answer_streams(server: Server, float32_engine: LocalEngine) -> None:
     engine = RemoteEngine(server.url)
     pieces = [piece for piece, _ in engine.generate("Name three colours.", max_tokens=10)]
-    local = [piece for piece, _ in models.engine.generate("Name three colours.", max_tokens=10) if piece]
+    local = [piece for piece, _ in float32_engine.generate("Name three colours.", max_tokens=10) if piece]
     assert pieces == local
 
 
 def test_the_key_is_sent_and_the_context_is_the_servers(server: Server) -> None:
     engine = RemoteEngine(f"{server.url}#smollm2", api_key="secret")
-    judge(engine)
+    margins(engine)
     assert set(server.keys) == {"Bearer secret"}
-    assert engine.info.context_tokens == 4096
+    assert engine.context_tokens == 4096
 
 
 def test_a_model_that_is_not_served_is_one_sentence(server: Server) -> None:
@@ -144,6 +140,6 @@ def test_a_server_that_refuses_or_is_not_there_is_one_sentence(server: Server) -
     engine = RemoteEngine(server.url)
     server.status = 401
     with pytest.raises(EngineError, match="status 401"):
-        judge(engine)
+        margins(engine)
     with pytest.raises(EngineError, match="does not answer"):
         RemoteEngine("http://127.0.0.1:9/v1")

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from labourqa.engine.threads import choose_threads, run_side_by_side
+from labourqa.engine.threads import choose_threads, run_in_parallel
 
 
 def test_no_more_threads_are_used_than_cores_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,14 +20,14 @@ def test_jobs_run_at_the_same_time_and_share_the_threads() -> None:
         meeting.wait()
         return torch.get_num_threads()
 
-    assert run_side_by_side([job, job], threads) == [max(1, threads // 2)] * 2
+    assert run_in_parallel([job, job], threads) == [max(1, threads // 2)] * 2
     assert torch.get_num_threads() == threads
 
 
 def test_an_error_of_a_job_is_raised_and_the_threads_are_given_back() -> None:
     threads = torch.get_num_threads()
     with pytest.raises(ZeroDivisionError):
-        run_side_by_side([lambda: 1 // 0, lambda: 1], threads)
+        run_in_parallel([lambda: 1 // 0, lambda: 1], threads)
     assert torch.get_num_threads() == threads
 
 
@@ -42,4 +42,4 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
         second_is_done.set()
         return 2
 
-    assert run_side_by_side([first, second], 2) == [1, 2]
+    assert run_in_parallel([first, second], 2) == [1, 2]

@@ -1,6 +1,8 @@
+"""Batches of prompts."""
+
 import pytest
 
-from labourqa.models.batches import make_batches
+from labourqa.models.batches import cut_batches, make_batches
 
 LENGTHS = [300, 20, 1816, 450, 300, 90, 20]
 
@@ -30,3 +32,16 @@ def test_sorting_by_length_leaves_less_padding_than_the_order_of_the_code() -> N
 
 def test_nothing_to_read_makes_no_batch() -> None:
     assert make_batches([], 100) == []
+
+
+def test_without_padding_only_the_prompts_themselves_count() -> None:
+    batches = make_batches([6, 2, 2], 10, padded=False)
+    assert batches == [[0, 1, 2]]
+    assert make_batches([6, 2, 2], 10) == [[0], [1, 2]]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(0, []), (2, [[0, 1]]), (4, [[0, 1], [2, 3]]), (5, [[0, 1], [2, 3], [4]])]
+)
+def test_batches_of_fixed_size_keep_the_order(count: int, expected: list[list[int]]) -> None:
+    assert cut_batches(count, 2) == expected

@@ -1,15 +1,16 @@
-"""An article on the page, with the cited paragraphs highlighted and scrolled to."""
+"""An article on the page; the cited paragraphs are highlighted, and the first of them is scrolled to."""
 
 from collections.abc import Collection
 
-import common
+import navigation
 import streamlit as st
+from messages import user_errors
+from visitor import open_store
 
-from labourqa.answering.export import escape_markdown
-from labourqa.errors import UnknownArticleError
+from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article
-from labourqa.store.database import Edition
+from labourqa.text import escape_markdown
 
 _HIGHLIGHT = """<style>
 [class*="st-key-cited-"] {
@@ -19,7 +20,7 @@ _HIGHLIGHT = """<style>
   padding: 0.6rem 0.8rem;
 }
 </style>"""
-_scroll = st.components.v2.component(
+_scroll_to_cited = st.components.v2.component(
     "scroll_to_cited",
     js="""export default function () {
   const cited = document.querySelector('[class*="st-key-cited-"]')
@@ -29,30 +30,24 @@ _scroll = st.components.v2.component(
 
 
 def open_article(edition: Edition, reference: Reference, cited: Collection[Reference]) -> None:
-    """The article of `reference` beside the page; `cited` are all places to highlight in it."""
+    """Open the article of `reference` in a drawer beside the page; the paragraphs of `cited` are highlighted."""
     title = f"Article {show_number(reference.article)}"
     st.dialog(title, width="small", position="right")(_show_in_drawer)(edition, reference, cited)
 
 
 def _show_in_drawer(edition: Edition, reference: Reference, cited: Collection[Reference]) -> None:
-    with common.user_errors():
-        with common.open_store() as store:
-            article = store.article(edition, reference.article)
+    with user_errors():
+        with open_store() as store:
+            article = store.editions.article(edition, reference.article)
         st.subheader(escape_markdown(article.title), anchor=False)
         show_paragraphs(article, cited)
         st.page_link(
-            common.CODE,
+            navigation.CODE,
             label=f"{reference} in the code",
             icon=":material/menu_book:",
-            query_params=link_to(reference),
+            query_params=navigation.reference_to_query(reference),
         )
         st.caption(escape_markdown(str(edition)))
-
-
-def link_to(reference: Reference) -> dict[str, str]:
-    """The query of the permanent link to a place."""
-    query = {"article": reference.article, "paragraph": reference.paragraph}
-    return {name: value for name, value in query.items() if value}
 
 
 def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:
@@ -60,9 +55,11 @@ def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:
 
     Raises UnknownArticleError for a cited paragraph that the article does not have.
     """
-    highlighted = {one.paragraph for one in cited if one.article == article.number and one.paragraph}
-    if unknown := highlighted - {paragraph.number for paragraph in article.paragraphs}:
-        raise UnknownArticleError(f"The code has no {Reference(article.number, min(unknown))}.")
+    highlighted = {
+        article.paragraph(reference.paragraph).number
+        for reference in cited
+        if reference.article == article.number and reference.paragraph
+    }
     st.html(_HIGHLIGHT)
     for paragraph in article.paragraphs:
         text = f"{show_number(paragraph.number)}. {paragraph.text}" if paragraph.number else paragraph.text
@@ -72,4 +69,4 @@ def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:
         else:
             st.text(text)
     if highlighted:
-        _scroll(key=f"scroll-{article.number}-{'-'.join(sorted(highlighted))}")
+        _scroll_to_cited(key=f"scroll-{article.number}-{'-'.join(sorted(highlighted))}")

@@ -1,43 +1,45 @@
-"""The sidebar's list of earlier conversations."""
+"""The sidebar's list of earlier conversations: search, open, rename and delete."""
 
-import common
+import navigation
 import streamlit as st
+from visitor import open_store
 
-from labourqa.answering.export import escape_markdown
-from labourqa.store.database import Conversation
+from labourqa.store.conversations import Conversation
+from labourqa.text import escape_markdown
 
-SHOWN = 30
+LISTED = 30
 TITLE_CHARACTERS = 24  # as many as fit beside the menu
 
 
 def show() -> None:
     if st.button("New conversation", icon=":material/add:", width="stretch", key="new"):
         open_conversation(None)
-    with common.open_store() as store:
+    with open_store() as store:
         words = st.text_input(
             "Search earlier conversations",
             placeholder="Search earlier conversations",
             icon=":material/search:",
             label_visibility="collapsed",
-            key="search-history",
+            key="search-conversations",
         )
-        found = store.conversations(words)
+        found = store.conversations.search(words)
     if words and not found:
         st.caption("No conversation has these words.")
-    for conversation in found[:SHOWN]:
-        _show_one(conversation)
-    if len(found) > SHOWN:
-        st.caption(f"{len(found) - SHOWN} more; search for them.")
+    for conversation in found[:LISTED]:
+        _show_conversation(conversation)
+    if len(found) > LISTED:
+        st.caption(f"{len(found) - LISTED} more; search for them.")
 
 
 def open_conversation(conversation: int | None) -> None:
-    """Show it on the first page; None: a new one."""
-    st.session_state.pop("answers", None)
+    """Show a conversation, or with None a new one, on the page ASK."""
+    st.session_state.pop("answers", None)  # the page reads them from the database
     st.session_state.pop("asking", None)
-    st.switch_page(common.ASK, query_params={"conversation": str(conversation)} if conversation else None)
+    st.session_state.conversation = conversation
+    st.switch_page(navigation.ASK, query_params={"conversation": str(conversation)} if conversation else None)
 
 
-def _show_one(conversation: Conversation) -> None:
+def _show_conversation(conversation: Conversation) -> None:
     is_open = conversation.id == st.session_state.get("conversation")
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
@@ -60,8 +62,8 @@ def _show_one(conversation: Conversation) -> None:
 def _rename(conversation: Conversation) -> None:
     title = st.text_input("Name", value=conversation.title, max_chars=200)
     if st.button("Rename", type="primary", disabled=not title.strip()):
-        with common.open_store() as store:
-            store.rename_conversation(conversation.id, title.strip())
+        with open_store() as store:
+            store.conversations.rename(conversation.id, title.strip())
         st.rerun()
 
 
@@ -70,8 +72,8 @@ def _delete(conversation: Conversation) -> None:
     st.text(conversation.title)
     st.write("Its questions and answers are erased from this machine for good.")
     if st.button("Delete", type="primary"):
-        with common.open_store() as store:
-            store.erase_conversation(conversation.id)
+        with open_store() as store:
+            store.conversations.erase(conversation.id)
         if conversation.id == st.session_state.get("conversation"):
             open_conversation(None)
         st.rerun()

@@ -1,0 +1,1 @@
+"""The commands: `labourqa NAME` runs `command` in the module NAME."""

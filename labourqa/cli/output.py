@@ -1,0 +1,88 @@
+"""Prints results to stdout and messages to stderr."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from labourqa.answering.export import NOTICE
+from labourqa.answering.report import Report
+from labourqa.engine.startup import Models
+from labourqa.law.references import show_number
+from labourqa.text import printable
+
+
+def print_result(text: str, *, end: str = "\n") -> None:
+    """Print to stdout. Laws, questions and replies are untrusted, so control characters are left out."""
+    click.echo(printable(text) + end, nl=False)
+
+
+def print_message(text: str, *, end: str = "\n") -> None:
+    """Print to stderr, without control characters."""
+    click.echo(printable(text) + end, nl=False, err=True)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """The first column is aligned left, the others right; nothing is cut off, however narrow the terminal is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *others in rows:
+        cells = [text.rjust(width) for text, width in zip(others, widths[1:], strict=True)]
+        print_result("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+
+
+def print_model(models: Models) -> None:
+    """Say which model is loaded, and why this one."""
+    info = models.engine.info
+    print_message(f"{info.name} in {info.dtype} on {info.server_url or info.device} ({models.reason})")
+
+
+def print_report(report: Report, *, as_json: bool) -> None:
+    """The answer or the JSON document to stdout, and what it cost to stderr."""
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print_answer(report)
+    _print_costs(report)
+
+
+def _print_answer(report: Report) -> None:
+    answer, titles, selected = report.answer, report.titles, report.selection.selected
+    if report.resolved_question != report.question:
+        print_result(f"Understood as: {report.resolved_question}\n")
+    for reference in report.unknown:
+        print_result(f"The {report.run.edition.code} has no {reference}.")
+    print_result("" if answer.kind == "written" else answer.text)  # a written answer was streamed
+    if selected:
+        print_result("\nSources")
+        for number in selected:
+            print_result(f"  Art. {show_number(number)}  {titles[number]}")
+    if report.related:
+        print_result("\nReferred to there")
+        for citation in report.related:
+            print_result(f"  {citation.reference}  {titles[citation.reference.article]}")
+    if doubtful := [statement for statement in answer.statements if statement.doubts]:
+        print_result("\nNot supported by the law")
+        for statement in doubtful:
+            print_result(f"  {statement.text}\n    ({'; '.join(statement.doubts)})")
+    if not answer.complete:
+        limit = report.run.settings.answer_tokens
+        print_result(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")
+    print_result(f"\n{report.run.edition}. {NOTICE}")
+
+
+def _print_costs(report: Report) -> None:
+    seconds = report.seconds
+    print_message(
+        f"{report.selection.read} of {len(report.titles)} articles read by the model "
+        f"({report.tokens.filter:,} tokens, {report.run.method}), {len(report.selection.selected)} selected"
+    )
+    print_message(
+        f"seconds: load {seconds.load:.1f}, tokenize {seconds.tokenize:.1f}, filter {seconds.filter:.1f}, "
+        f"answer {seconds.answer:.1f}, total {seconds.total:.1f}"
+    )
+    print_message(f"peak memory: {report.peak_memory_bytes / 1e9:.1f} GB")

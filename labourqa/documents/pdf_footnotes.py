@@ -1,0 +1,62 @@
+"""The footnotes of a PDF's page and the raised marks that refer to them."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from labourqa.documents.pdf_lines import SMALL, Line, is_raised
+from labourqa.documents.pdf_pages import Rule, Run, most_common_size
+
+FOOTNOTE_MARK = re.compile(r"\(?(\d{1,3}|[a-z]|[*†‡§¶]{1,4})[).]?(?=\W|[A-Z]|$)")
+
+
+def split_footnotes(lines: Sequence[Line], rules: Sequence[Rule]) -> tuple[list[Line], list[Line]]:
+    """The lines of text, and the smaller ones at the foot that are footnotes: below a rule, or marked in the text."""
+    if len(lines) < 2:
+        return list(lines), []
+    sizes = [line.size for line in lines]
+    start = len(lines)
+    while start > 0 and max(sizes[start - 1 :]) <= SMALL * max(sizes[:start]):
+        start -= 1
+    text, notes = list(lines[:start]), list(lines[start:])
+    if not text or not notes:
+        return list(lines), []
+    body = most_common_size([run for line in text for run in line.runs])
+    if max(sizes[start:]) > SMALL * body:
+        return list(lines), []
+    top = text[-1].baseline
+    below = [rule for rule in rules if notes[-1].baseline < rule.y < top + 2]
+    under_rule = any(rule.y > notes[0].baseline for rule in below) and len(below) == 1
+    mark = FOOTNOTE_MARK.match(notes[0].text)
+    marked = mark is not None and mark[1] in _raised_marks(text)
+    return (text, notes) if under_rule or marked else (list(lines), [])
+
+
+def _raised_marks(lines: Sequence[Line]) -> Counter[str]:
+    marks: Counter[str] = Counter()
+    for line in lines:
+        baseline, size = line.baseline, line.size
+        marks.update(run.text for run in line.runs if _is_mark(run, baseline, size))
+    return marks
+
+
+def _is_mark(run: Run, baseline: float, size: float) -> bool:
+    raised = is_raised(run, baseline, size) or run.text in "*†‡**"
+    return raised and FOOTNOTE_MARK.fullmatch(run.text) is not None
+
+
+def drop_marks(lines: Sequence[Line], marks: set[str]) -> None:
+    """Take the marks of footnotes out; a raised number after a digit stays where another mark of it stands."""
+    for mark in marks:
+        places = []
+        for line in lines:
+            baseline, size = line.baseline, line.size
+            for before, run in pairwise([None, *line.runs]):
+                if run is not None and run.text == mark and _is_mark(run, baseline, size):
+                    after_digit = before is not None and run.glued and before.text[-1:].isdigit()
+                    places.append((after_digit, line, run))
+        plain = [place for place in places if not place[0]]
+        for _, line, run in plain or places[:1]:
+            if len(line.runs) > 1:
+                line.runs = [one for one in line.runs if one is not run]

@@ -1,0 +1,94 @@
+"""A PDF's pages -> its lines in reading order, without running lines and footnotes, which are kept apart.
+
+Only places and sizes on the page are compared, so this works alike in every language.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from labourqa.documents.content import LeftOut
+from labourqa.documents.pdf_columns import find_margin_sides, read_in_order
+from labourqa.documents.pdf_footnotes import FOOTNOTE_MARK, drop_marks, split_footnotes
+from labourqa.documents.pdf_lines import Line, make_lines
+from labourqa.documents.pdf_pages import Page
+from labourqa.documents.pdf_running import find_page_offsets, find_running_lines
+
+_PARAGRAPH_GAP = 1.35  # of the usual line pitch: a wider gap is a blank line
+
+
+@dataclass
+class Layout:
+    """A document's text, line by line, and what was taken out of it."""
+
+    lines: list[str] = field(default_factory=list)
+    pages: list[int] = field(default_factory=list)  # of each line
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def arrange_pages(pages: Sequence[Page]) -> Layout:
+    """The text of a document's pages."""
+    layout = Layout()
+    rows = [make_lines(page.runs, page.number) for page in pages]
+    offsets = find_page_offsets(rows)
+    heads = find_running_lines(rows, offsets, top=True)
+    rows = [[line for line in lines if all(line is not head for head, _ in heads)] for lines in rows]
+    feet = find_running_lines(rows, offsets, top=False)
+    running = {id(run) for line, _ in heads + feet for run in line.runs}
+    bodies = [[run for run in page.runs if id(run) not in running] for page in pages]
+    notes_side = find_margin_sides(bodies)
+    pages_lines: list[list[Line]] = []
+    for page, body in zip(pages, bodies, strict=True):
+        layout.left_out += [
+            LeftOut(kind, line.text, page.number) for line, kind in heads + feet if line.page == page.number
+        ]
+        if page.rotated:
+            layout.left_out.append(LeftOut("rotated text", page.rotated, page.number))
+        lines: list[Line] = []
+        marks: set[str] = set()
+        for column in read_in_order(body, page.number, notes_side):
+            text_lines, footnotes = split_footnotes(column, page.rules)
+            marks |= {match[1] for line in footnotes if (match := FOOTNOTE_MARK.match(line.text))}
+            layout.left_out += [LeftOut("footnote", line.text, page.number) for line in footnotes]
+            lines += text_lines
+        drop_marks(lines, marks)
+        pages_lines.append(lines)
+    pitch = _usual_pitch(pages_lines)
+    for lines in pages_lines:
+        _mark_paragraphs(lines, pitch)
+    for lines, following in pairwise(filter(None, pages_lines)):
+        following[0].blank_before = _ends_paragraph(lines)
+    for lines in pages_lines:
+        for line in lines:
+            for text in ([""] if line.blank_before else []) + [line.text]:
+                layout.lines.append(text)
+                layout.pages.append(line.page)
+    return layout
+
+
+def _usual_pitch(pages: Sequence[Sequence[Line]]) -> float:
+    """The most common distance between two lines, in sizes of their type."""
+    pitches: Counter[float] = Counter()
+    for lines in pages:
+        for line, following in pairwise(lines):
+            gap = line.baseline - following.baseline
+            if 0.8 * line.size < gap < 4 * line.size:
+                pitches[round(gap / line.size, 1)] += 1
+    return max(pitches, key=lambda pitch: pitches[pitch], default=1.2)
+
+
+def _mark_paragraphs(lines: Sequence[Line], pitch: float) -> None:
+    """Put a blank line where the gap is wider than usual."""
+    for line, following in pairwise(lines):
+        gap = line.baseline - following.baseline
+        size = max(line.size, following.size)
+        following.blank_before = following.blank_before or gap > _PARAGRAPH_GAP * pitch * size
+
+
+def _ends_paragraph(lines: Sequence[Line]) -> bool:
+    """Whether a page's last line ends a sentence and leaves room for another word: the next page runs on otherwise."""
+    last = lines[-1]
+    width = max(line.right for line in lines) - min(line.left for line in lines)
+    room = max(line.right for line in lines) - last.right
+    return last.text.endswith((".", ";", ":")) and room > 0.15 * width

@@ -1,0 +1,46 @@
+"""Fixtures of the command line's tests."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeEngine, fake_models
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, which is also the current folder."""
+    monkeypatch.setenv("LABOURQA_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """Commands answer with this engine, without torch, from a code of three articles."""
+    (home / "nowhere.txt").write_text(NOWHERE)
+    engine = FakeEngine()
+    models = fake_models(engine)
+    # The only place that loads models; the command line has no option for a model made of Python objects.
+    monkeypatch.setattr("labourqa.pipeline.load_models", lambda settings, progress: models)
+    return engine
+
+
+NOWHERE = """Labour Code of Nowhere
+
+Article 1. Kinds of Leave
+
+1. Annual leave lasts twenty working days.
+
+2. Special leave is granted for:
+1) a wedding;
+2) study under Article 2.
+
+Article 2. Study
+
+1. Study leave lasts ten days.
+
+Article 3. Night Work
+
+1. Night work is paid at one and a half times the pay.
+"""

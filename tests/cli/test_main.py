@@ -1,0 +1,162 @@
+"""What goes wrong: one sentence on stderr, and the exit status."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labourqa.cli.main import main
+from labourqa.pipeline import MAX_QUESTION_CHARACTERS
+from tests.cli.process import ROOT, run_labourqa
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "999"], "has no Article 999."),
+        (["show", "144(77)"], "Article 144 has no paragraph 77."),
+        (["show", "elephant"], "elephant"),
+        (["search", "elephant"], "No article contains"),
+        (["ask", ""], "The question is empty"),
+        (["ask", "x" * 100_000], "100,000 characters"),
+        (["ask", "Why?", "--top", "none"], "top is a whole number"),
+        (["ask", "Why?", "--threshold", "high"], "threshold is a number"),
+        (["ingest", "missing.pdf"], "missing.pdf does not exist"),
+        (["ingest", "."], "is a folder"),
+        (["eval", "missing.jsonl"], "missing.jsonl cannot be read"),
+        (["bench", "--methods", "magic"], "methods are whole-code, one-by-one,"),
+        (["bench", "--question", "?"], "The question is empty"),
+        (["bench", "--batch-articles", "0"], "batch_articles is a whole number"),
+        (["bench", "--out", "chart.png"], "--out names a .json file"),
+        (["bench", "--out", "missing.pdf/x.json"], "missing.pdf/x.json cannot be written"),
+        (["models", "fetch", "no such model"], "no such model"),
+    ],
+)
+def test_a_mistake_is_one_sentence_on_stderr_and_exit_status_1(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    if arguments[-1].startswith("missing.pdf/"):
+        (home / "missing.pdf").write_text("a file where a folder should be")
+    assert main(arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("labourqa: ")
+    assert sentence in " ".join(shown.err.split())
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["ask", "Why?", "--method", "magic"], "magic"),
+        (["ask", "Why?", "--precision", "int2"], "int2"),
+        (["ask", "Why?", "--cache-bits", "4"], "4"),
+        (["ask", "Why?", "--answer", "sung"], "sung"),
+        (["ask", "Why?", "--colour"], "--colour"),
+        (["ask"], "QUESTION"),
+        (["ask", "Why", "not?"], "not?"),
+        (["bench", "--articles", "0"], "--articles"),
+        (["bench", "--repetitions", "many"], "--repetitions"),
+        (["ui", "--port", "-1"], "--port"),
+        (["models", "paint"], "paint"),
+        (["dance"], "dance"),
+        (["--colour"], "--colour"),
+        ([], "Usage: labourqa"),
+    ],
+)
+def test_wrong_usage_is_exit_status_2(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert named in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (KeyboardInterrupt(), 130, "labourqa: interrupted."),
+        (MemoryError(), 1, "labourqa: There is not enough memory; choose a smaller model"),
+    ],
+)
+def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    status: int,
+    sentence: str,
+) -> None:
+    def load_models(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("labourqa.pipeline.load_models", load_models)
+    assert main(["ask", "How is night work paid?"]) == status
+    shown = capsys.readouterr()
+    assert sentence in shown.err
+    assert shown.out == ""
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, EOFError, OSError])
+def test_a_bug_keeps_its_traceback(
+    home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def load_models(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("labourqa.pipeline.load_models", load_models)
+    with pytest.raises(error):
+        main(["ask", "How is night work paid?"])
+
+
+def test_a_broken_database_is_one_sentence_and_is_not_touched(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "labourqa.db").write_bytes(b"broken" * 1000)
+    assert main(["show", "117"]) == 1
+    assert "labourqa.db cannot be used" in " ".join(capsys.readouterr().err.split())
+    assert (home / "labourqa.db").read_bytes() == b"broken" * 1000
+
+
+def test_a_bad_configuration_file_is_one_sentence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "labourqa.toml").write_text("colour = 1\n")
+    assert main(["history"]) == 1
+    assert "'colour' is not a setting" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_is_no_error(home: Path) -> None:
+    assert main(["history"]) == 0  # makes the database
+    command = f"{sys.executable} -m labourqa show 117 | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout
+    assert done.stderr == ""
+
+
+def test_a_long_question_on_stdin_is_not_read_to_its_end(tmp_path: Path) -> None:
+    done = run_labourqa("ask", "-", home=tmp_path, stdin="x" * 1_000_000)
+    assert done.returncode == 1
+    assert f"at most {MAX_QUESTION_CHARACTERS:,}" in done.stderr.replace("\n", " ")
+
+
+def test_a_question_on_stdin_that_is_not_text_is_one_sentence(tmp_path: Path) -> None:
+    done = run_labourqa(
+        "ask", "-", home=tmp_path, stdin=b"\xff\xfe?", PYTHONUTF8="1", PYTHONIOENCODING="utf-8:strict"
+    )
+    assert done.returncode == 1
+    assert done.stderr == "labourqa: The question on stdin is not UTF-8 text.\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["show", "117"], ["history"]])
+def test_a_command_that_needs_no_model_imports_no_large_library(home: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys; from labourqa.cli.main import main; assert main(sys.argv[1:]) == 0; "
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    large = {"torch", "transformers", "matplotlib", "streamlit", "rich"}
+    if arguments == ["--help"]:
+        large |= {"numpy", "sqlite_utils"}
+    assert not large & set(done.stderr.split())
