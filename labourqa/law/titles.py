@@ -216,7 +216,7 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
         if known and letters_only("".join(lines[start:end])) == letters_only(known):
             return start
     start = end
-    while start > floor and _is_title_line(language, lines[start - 1]):
+    while start > floor and _is_title_line(language, lines[start - 1], is_last=start == end):
         start -= 1
     if start == end and end - 1 > floor and not lines[end - 2] and _is_short_title(lines[end - 1]):
         return end - 1
@@ -227,12 +227,13 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
     return heading if first[0].islower() or unfinished else start
 
 
-def _is_title_line(language: Language, line: str) -> bool:
+def _is_title_line(language: Language, line: str, *, is_last: bool) -> bool:
     if not line or len(line) > _LONGEST_TITLE or line.isupper() or language.match_level(line):
         return False
     if PARAGRAPH.match(line) or (POINT.match(line) and not line.endswith(")")):
         return False
-    return not line.endswith((*SENTENCE_ENDS, ",", "—")) or line.endswith("etc.")
+    ends_text = line.endswith((*SENTENCE_ENDS, "—")) or (is_last and line.endswith(","))
+    return not ends_text or line.endswith("etc.")
 
 
 def _is_short_title(line: str) -> bool:
