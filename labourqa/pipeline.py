@@ -156,9 +156,9 @@ class Assistant:
         engine, encoder = self.models.engine, self.models.encoder
         with self.prepare(edition or self.current_edition()) as code:
             started = time.perf_counter()
-            relevance = self.models.relevance.score(
-                code.articles, code.embeddings, question, encoder.encode([question])[0]
-            )
+            scorer = self.models.relevance
+            [vector] = encoder.encode([question], delta_share=scorer.delta_share(code.articles))
+            relevance = scorer.score(code.articles, code.embeddings, question, vector)
             named, unknown, repealed = self._resolve_mentions(question, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
             candidates = previous.selected if previous and question != asked else ()
@@ -256,8 +256,12 @@ class Assistant:
         name = f"{models.encoder.name} {TEXTS_VERSION}"
         embeddings = editions.embeddings(edition, name, counts)
         if embeddings is None:
-            show = show_share(self.progress, "preparing the code for search")
-            embeddings = models.relevance.embed(articles, partial(models.encoder.encode, show_share=show))
+            encode = partial(
+                models.encoder.encode,
+                delta_share=models.relevance.delta_share(articles),
+                show_share=show_share(self.progress, "preparing the code for search"),
+            )
+            embeddings = models.relevance.embed(articles, encode)
             editions.save_embeddings(edition, name, counts, embeddings)
         return embeddings
 

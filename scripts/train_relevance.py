@@ -47,7 +47,8 @@ from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
 from labourqa.models.catalogue import MINILM
 from labourqa.models.loading import silence_transformers
-from labourqa.models.relevance import TRAINED, article_digest, count_texts, embedding_texts
+from labourqa.models.relevance import TRAINED, article_digest
+from labourqa.models.texts import trained_texts
 from labourqa.models.weights import fetch_weights
 
 TRAINING_FILES = (DATA / "questions-train.jsonl", DATA / "questions-written.jsonl")
@@ -79,11 +80,11 @@ class Question:
 
 
 class Corpus:
-    """A code's articles and their texts (see embedding_texts)."""
+    """A code's articles and their texts (see trained_texts)."""
 
     def __init__(self, articles: Sequence[Article]) -> None:
         self.articles = articles
-        self.texts = embedding_texts(articles)
+        self.texts = [text for article in articles for text in trained_texts(article)]
         self.texts_by_reference: dict[str, list[int]] = defaultdict(
             list
         )  # such as "144(4)" -> indices of its texts
@@ -378,7 +379,7 @@ def describe_run(arguments: argparse.Namespace, articles: Sequence[Article]) -> 
         "command": " ".join(["python", "scripts/train_relevance.py", *sys.argv[1:]]),
         "data": json.dumps({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}),
         "articles": json.dumps([article_digest(article) for article in articles]),
-        "texts": json.dumps([count_texts(article) for article in articles]),
+        "texts": json.dumps([len(trained_texts(article)) for article in articles]),
     }
 
 

@@ -155,7 +155,11 @@ class FakeEncoder:
         self.texts: list[str] = []  # all that were encoded
 
     def encode(
-        self, texts: Sequence[str], *, show_share: Callable[[float], None] | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        delta_share: float = 1.0,
+        show_share: Callable[[float], None] | None = None,
     ) -> NDArray[np.float32]:
         self.texts += texts
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)

@@ -17,9 +17,12 @@ TERM_SATURATION = 1.2  # k1: how soon more occurrences of a word stop counting
 LENGTH_NORMALIZATION = 0.75  # b: 0 ignores an article's length, 1 divides by it
 
 _STOP_WORDS = frozenset(
-    "a after all an and any are as at be before but by can do does for from has have he her him his how i if in is it "
-    "me must my no not of on or she so than that the their them there they this to was we what when which who will "
-    "with you your".split()
+    re.findall(
+        r"\w+",
+        "a after all an and any are as at be because before but by can do does for from has have he her him his how i "
+        "if in is it me must my no not of on or she so than that the their them then there they this to was we what "
+        "when which who will with you your",
+    )
 )
 _stem = lru_cache(100_000)(stemmer("english").stemWord)
 
@@ -29,7 +32,7 @@ class BM25Index:
 
     def __init__(self, articles: Sequence[Article]) -> None:
         documents = [
-            Counter([*_terms(article.text), *TITLE_WEIGHT * [*_terms(article.title)]]) for article in articles
+            Counter([*terms(article.text), *TITLE_WEIGHT * [*terms(article.title)]]) for article in articles
         ]
         lengths = np.array([document.total() for document in documents])
         mean_length = max(1.0, lengths.sum() / max(1, len(documents)))
@@ -53,7 +56,7 @@ class BM25Index:
     def score(self, question: str) -> NDArray[np.float64]:
         """(articles,): 0 for an article without any word of the question."""
         scores = np.zeros(self._articles)
-        for term in sorted(set(_terms(question))):
+        for term in sorted(set(terms(question))):
             for index, weight in self._weights.get(term, ()):
                 scores[index] += weight
         return scores
@@ -65,6 +68,6 @@ def index_articles(articles: tuple[Article, ...]) -> BM25Index:
     return BM25Index(articles)
 
 
-def _terms(text: str) -> Iterator[str]:
+def terms(text: str) -> Iterator[str]:
     """The stems of a text's words, without function words."""
     return (_stem(word) for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in _STOP_WORDS)

@@ -3,35 +3,68 @@
 `data/relevance.safetensors`, which scripts/train_relevance.py makes from labelled questions, holds LoRA deltas (Hu et
 al., arXiv 2106.09685) for the sentence encoder, which apply to every law, and trained vectors for the embedded
 edition: one for each article and one for each text of it. A hash of its text identifies an article; for all other
-articles (of another law, or amended) the encoder computes the vectors. docs/quality.md has the measurements.
+articles (of another law, or amended) the encoder computes the vectors.
+
+`data/scope.safetensors`, which scripts/train_scope.py makes from questions on other laws, tells which questions a law
+without trained vectors does not answer. docs/quality.md has the measurements.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
+from safetensors.numpy import load_file
 
-from labourqa.config import DATA
+from labourqa.config import DATA, DEFAULT_EDITION
+from labourqa.documents.document import read_document
+from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
-from labourqa.models.bm25 import index_articles
-from labourqa.models.texts import trained_texts, window_texts
+from labourqa.models.bm25 import index_articles, terms
+from labourqa.models.texts import window_texts
 
 TRAINED = DATA / "relevance.safetensors"
+SCOPE = DATA / "scope.safetensors"
 # Weights, beside an article's best text, in the score of the articles of a law without trained vectors: the mean
 # direction of all its texts, and BM25. Chosen on other laws (docs/quality.md).
 MEAN_WEIGHT = 0.5
 BM25_WEIGHT = 0.5
+# The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
+OTHER_LAWS_DELTA_SHARE = 0.6
+# Two titles are alike when they share so much of their words (Jaccard). Nine of ten articles of the official text of
+# the Lithuanian code have a title like that of the embedded edition's article of the same number; of other laws, none.
+SIMILAR_TITLE = 0.3
 
 
 def article_digest(article: Article) -> str:
     """A hash of an article's text, which identifies the articles that have trained vectors."""
     return hashlib.sha256(article.format().encode()).hexdigest()[:16]
+
+
+def is_version_of_embedded_edition(articles: Sequence[Article]) -> bool:
+    """Whether at least half of the articles have a title like that of the same article of the embedded edition.
+
+    The LoRA deltas were trained on the questions about that law, so they fit its other versions in full.
+    """
+    embedded = _embedded_titles()
+    similar = 0
+    for article in articles:
+        title, other = frozenset(terms(article.title)), embedded.get(article.number, frozenset())
+        similar += len(title & other) >= SIMILAR_TITLE * max(1, len(title | other))
+    return 2 * similar >= len(articles)
+
+
+@cache
+def _embedded_titles() -> Mapping[str, frozenset[str]]:
+    """The terms of each title of the embedded edition, by the article's number (0.1 s)."""
+    code = parse_code(read_document(DEFAULT_EDITION).text)
+    return {article.number: frozenset(terms(article.title)) for article in code.articles}
 
 
 @dataclass(frozen=True)
@@ -58,7 +91,7 @@ class Relevance:
 class TrainedRelevance:
     """The trained tensors, and the scores computed from them."""
 
-    def __init__(self, path: Path = TRAINED) -> None:
+    def __init__(self, path: Path = TRAINED, scope: Path = SCOPE) -> None:
         with safe_open(path, framework="np") as file:
             names = file.keys()
             self._tensors: dict[str, NDArray[np.float32]] = {
@@ -71,6 +104,7 @@ class TrainedRelevance:
         }  # article digest -> index of its vectors
         self._texts = _split(self._tensors["texts"], counts)  # for each article: (texts, dimensions)
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        self._scope: dict[str, NDArray[np.float32]] = load_file(scope)
 
     @property
     def lora_deltas(self) -> dict[str, NDArray[np.float32]]:
@@ -84,6 +118,12 @@ class TrainedRelevance:
     def is_trained(self, article: Article) -> bool:
         """Whether the article has trained vectors."""
         return article_digest(article) in self._index
+
+    def delta_share(self, articles: Sequence[Article]) -> float:
+        """The share of the LoRA deltas with which to encode these articles and the questions on them."""
+        if self._is_mostly_trained(articles) or is_version_of_embedded_edition(articles):
+            return 1.0
+        return OTHER_LAWS_DELTA_SHARE
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
         """The vectors of each article, paragraph and text (a whole paragraph or a point) that `embed` computes."""
@@ -114,7 +154,9 @@ class TrainedRelevance:
             encoded = encode([window for article_windows in windows for window in article_windows])
             vectors |= {
                 article.number: article_vectors
-                for article, article_vectors in zip(untrained, _split(encoded, map(len, windows)), strict=True)
+                for article, article_vectors in zip(
+                    untrained, _split(encoded, map(len, windows)), strict=True
+                )
             }
         return np.concatenate([vectors[article.number] for article in articles])
 
@@ -128,7 +170,8 @@ class TrainedRelevance:
         """Score the articles and their paragraphs.
 
         `vectors`, (vectors, dimensions), are as `embed` returns them, `question_vector`, (dimensions,), is the encoded
-        question.
+        question. Where at least half of the articles have trained vectors, these decide. Otherwise an article counts
+        by its best text, the mean direction of its texts and, unless this is a version of the embedded edition, BM25.
         """
         scale = float(self._tensors["scale"][0])
         scores = scale * vectors @ question_vector  # (vectors,)
@@ -139,23 +182,34 @@ class TrainedRelevance:
             for article, article_vectors in zip(articles, _split(vectors, by_article), strict=True)
         ]
         class_scores = [scale * float(vector @ question_vector) + bias for vector, bias in classes]
-        outside, outside_bias = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
-        outside_score = scale * float(outside @ question_vector) + outside_bias
         of_articles = _split(scores.astype(np.float64), by_article)
 
-        if 2 * sum(map(self.is_trained, articles)) >= len(articles):
-            log_probabilities, out_of_scope = _combine_trained(of_articles, class_scores, outside_score)
+        if self._is_mostly_trained(articles):
+            outside, outside_bias = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
+            class_scores.append(scale * float(outside @ question_vector) + outside_bias)
+            log_probabilities, out_of_scope = _combine_trained(of_articles, class_scores)
         else:
+            best = np.array([max(text_scores, default=0.0) for text_scores in of_articles])
             words = index_articles(tuple(articles)).score(question)
-            log_probabilities, out_of_scope = _combine_untrained(
-                of_articles, class_scores, words, outside_score
+            log_probabilities = _log_softmax(
+                best + MEAN_WEIGHT * np.array(class_scores) + BM25_WEIGHT * words
             )
+            logit = (
+                float(self._scope["question"] @ question_vector)
+                + float(self._scope["similarity"][0]) * best.max(initial=0.0) / scale
+                + float(self._scope["bias"][0])
+            )
+            out_of_scope = -float(np.logaddexp(0, logit))
+            log_probabilities -= np.logaddexp(0, -logit)
         numbers = [article.number for article in articles]
         return Relevance(
             articles=dict(zip(numbers, log_probabilities.tolist(), strict=True)),
             out_of_scope=out_of_scope,
             paragraphs=dict(zip(numbers, _score_paragraphs(scores, counts), strict=True)),
         )
+
+    def _is_mostly_trained(self, articles: Sequence[Article]) -> bool:
+        return 2 * sum(map(self.is_trained, articles)) >= len(articles)
 
     def _class_of(
         self, article: Article, text_vectors: NDArray[np.float32]
@@ -172,31 +226,17 @@ class TrainedRelevance:
 
 
 def _combine_trained(
-    scores: Sequence[NDArray[np.float64]], class_scores: Sequence[float], outside_score: float
+    scores: Sequence[NDArray[np.float64]], class_scores: Sequence[float]
 ) -> tuple[NDArray[np.float64], float]:
     """The log-probabilities of the articles and of "out of scope", from the scores of the articles' texts and classes.
 
-    The probability of an article is the product of two softmax probabilities: one over the articles, by the
-    log-sum-exp of its texts' scores, the other over the articles and "out of scope", by their class vectors.
+    The class "out of scope" is the last. The probability of an article is the product of two softmax probabilities: one
+    over the articles, by the log-sum-exp of its texts' scores, the other over the classes.
     """
     # 0 is the score of an article without texts.
     article_scores = [float(np.logaddexp.reduce(text_scores, initial=0.0)) for text_scores in scores]
-    class_log_probabilities = _log_softmax([*class_scores, outside_score])
+    class_log_probabilities = _log_softmax(class_scores)
     return _log_softmax(article_scores) + class_log_probabilities[:-1], float(class_log_probabilities[-1])
-
-
-def _combine_untrained(
-    scores: Sequence[NDArray[np.float64]],
-    mean_scores: Sequence[float],
-    words: NDArray[np.float64],
-    outside_score: float,
-) -> tuple[NDArray[np.float64], float]:
-    """The same for a law without trained vectors, whose articles are also compared by their words (BM25)."""
-    best = np.array([max(text_scores, default=0.0) for text_scores in scores])
-    log_probabilities = _log_softmax(
-        [*(best + MEAN_WEIGHT * np.array(mean_scores) + BM25_WEIGHT * words), outside_score]
-    )
-    return log_probabilities[:-1], float(log_probabilities[-1])
 
 
 def _score_paragraphs(
@@ -216,6 +256,6 @@ def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
     return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
-def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:
+def _log_softmax(scores: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     log_probabilities: NDArray[np.float64] = np.array(scores) - np.logaddexp.reduce(scores)
     return log_probabilities

@@ -7,7 +7,9 @@ from labourqa.law.structure import Article
 # 120 words of a law have at most 220 tokens, and the encoder reads 256.
 WINDOW_WORDS = 120
 OVERLAP_WORDS = 30
-TEXTS_VERSION = "windows-1"  # changes with `window_texts`: vectors stored under another version are computed anew
+TEXTS_VERSION = (
+    "windows-1"  # changes with `window_texts`: vectors stored under another version are computed anew
+)
 _HEADING_NUMBER = re.compile(r"^(?:part|chapter|section)\s+\S+\s*", re.IGNORECASE)
 
 

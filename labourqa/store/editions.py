@@ -166,9 +166,7 @@ class Editions:
     def save_calibration_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
         self._save_article_values("calibration_margins", "margin", "model", edition, model, margins)
 
-    def embeddings(
-        self, edition: Edition, encoder: str, counts: Sequence[int]
-    ) -> NDArray[np.float32] | None:
+    def embeddings(self, edition: Edition, encoder: str, counts: Sequence[int]) -> NDArray[np.float32] | None:
         """(vectors, dimensions): `counts` vectors of each paragraph of the articles that are not repealed, in order.
 
         None if `encoder` has not run yet.

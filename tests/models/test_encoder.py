@@ -33,6 +33,13 @@ def test_a_text_that_is_too_long_is_truncated(models: Models) -> None:
     assert shorter == pytest.approx(longer, abs=1e-6)
 
 
+def test_a_share_of_the_deltas_lies_between_the_published_encoder_and_the_trained_one(models: Models) -> None:
+    published, half, trained = (
+        models.encoder.encode(TEXTS[:1], delta_share=share)[0] for share in (0, 0.5, 1)
+    )
+    assert published @ trained < min(published @ half, half @ trained) < 1
+
+
 def test_the_share_that_is_done_rises_to_1(models: Models) -> None:
     shares: list[float] = []
     models.encoder.encode(["work " * 200] * 40, show_share=shares.append)

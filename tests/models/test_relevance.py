@@ -12,8 +12,13 @@ from labourqa.config import DATA
 from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import Case, read_cases
 from labourqa.evaluation.metrics import recall_at, reciprocal_rank
-from labourqa.law.structure import Code
-from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest
+from labourqa.law.structure import Article, Code, Paragraph
+from labourqa.models.relevance import (
+    Relevance,
+    TrainedRelevance,
+    article_digest,
+    is_version_of_embedded_edition,
+)
 from labourqa.models.texts import trained_texts, window_texts
 from tests.conftest import small_code
 
@@ -98,3 +103,57 @@ def test_questions_that_the_code_does_not_answer_are_more_probably_out_of_scope(
     answerable = [relevance.out_of_scope for case, relevance in scored if case.answerable]
     unanswerable = [relevance.out_of_scope for case, relevance in scored if not case.answerable]
     assert np.mean(np.array(unanswerable)[:, None] > np.array(answerable)) > 0.9
+
+
+def scored_by_words(trained: TrainedRelevance, question: str) -> Relevance:
+    """Of three articles whose texts are equally similar to the question."""
+    vectors = np.tile(np.eye(1, 384, dtype=np.float32), (6, 1))
+    return trained.score(small_code().articles, vectors, question, vectors[0])
+
+
+def test_of_articles_without_trained_vectors_that_are_equally_similar_the_words_decide(
+    trained: TrainedRelevance,
+) -> None:
+    relevance = scored_by_words(trained, "How is work at night paid?")
+    assert max(relevance.articles, key=lambda number: relevance.articles[number]) == "2"
+    assert relevance.articles["1"] == relevance.articles["2^1"]
+
+
+def test_the_words_do_not_count_for_articles_with_trained_vectors(
+    trained: TrainedRelevance, code: Code
+) -> None:
+    articles = code.articles[:3]
+    vectors = trained.embed(articles, lambda texts: np.empty((len(texts), 384), dtype=np.float32))
+    scores = [trained.score(articles, vectors, question, vectors[0]) for question in ("?", articles[2].title)]
+    assert scores[0] == scores[1]
+
+
+def test_probabilities_of_articles_and_of_out_of_scope_add_up_to_1(trained: TrainedRelevance) -> None:
+    relevance = scored_by_words(trained, "How is work at night paid?")
+    probabilities = [*relevance.articles.values(), relevance.out_of_scope]
+    assert sum(math.exp(value) for value in probabilities) == pytest.approx(1)
+
+
+def test_a_long_paragraph_is_as_relevant_as_its_best_window(trained: TrainedRelevance) -> None:
+    long = Article("9", "Long", (Paragraph("1", "Rules follow. " * 100), Paragraph("2", "Short.")))
+    [[whole], short] = window_texts(long)
+    vectors = np.eye(len(whole) + len(short), 384, dtype=np.float32)
+    relevance = trained.score((long,), vectors, "?", vectors[1])
+    assert relevance.paragraphs["9"][0].whole > 10 > relevance.paragraphs["9"][1].whole
+
+
+def test_another_version_of_the_embedded_edition_is_recognised_by_its_titles(code: Code) -> None:
+    other_words = [dataclasses.replace(one, title=f"The {one.title} of persons") for one in code.articles]
+    assert is_version_of_embedded_edition(other_words)
+    renumbered = [dataclasses.replace(one, number=f"{one.number}A") for one in code.articles]
+    assert not is_version_of_embedded_edition(renumbered)
+    assert not is_version_of_embedded_edition(small_code().articles)
+
+
+def test_another_law_is_encoded_with_a_smaller_share_of_the_deltas(
+    trained: TrainedRelevance, code: Code
+) -> None:
+    amended = dataclasses.replace(code.articles[0], title="Amended")
+    assert trained.delta_share(code.articles) == 1
+    assert trained.delta_share((amended, *code.articles[1:3])) == 1
+    assert trained.delta_share(small_code().articles) < 1

@@ -1,6 +1,8 @@
 """The texts of articles that the sentence encoder embeds."""
 
 import dataclasses
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 
 from labourqa.engine.startup import Models
 from labourqa.law.structure import Article, Code, Paragraph, Point
-from labourqa.models.encoder import MAX_TOKENS
+from labourqa.models.catalogue import MINILM
 from labourqa.models.texts import WINDOW_WORDS, split_words, trained_texts, window_texts
+from labourqa.models.weights import find_weights
 from tests.conftest import small_code
 
 LEAVE = small_code().articles[0]
@@ -28,7 +31,9 @@ def test_windows_begin_with_the_heading_of_the_chapter_and_the_article_s_title()
     assert window_texts(dataclasses.replace(LEAVE, title="Kinds of Rest")) == [
         [["Leave. Kinds of Rest. Leave is annual or special."]],
         [
-            ["Leave. Kinds of Rest. Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1)."],
+            [
+                "Leave. Kinds of Rest. Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1)."
+            ],
             ["Leave. Kinds of Rest. Special leave is granted for: a wedding;"],
             ["Leave. Kinds of Rest. Special leave is granted for: study under Article 2^1(1)."],
         ],
@@ -58,8 +63,8 @@ def test_windows_are_cut_at_sentences_and_overlap() -> None:
     windows = split_words(" ".join(sentences))
     assert len(windows) > 2
     assert all(window.startswith("Rule") and window.endswith("follows.") for window in windows)
-    assert all(after.split()[:2] in [before.split()[i : i + 2] for i in range(0, 120, 25)]
-               for before, after in zip(windows, windows[1:], strict=False))  # fmt: skip
+    for before, after in pairwise(windows):
+        assert after.split()[:2] in [before.split()[start : start + 2] for start in range(0, 120, 25)]
 
 
 @given(st.lists(st.sampled_from(["word", "longer", "end.", "item;", "line\n"]), max_size=800))
@@ -76,7 +81,14 @@ def test_no_word_is_lost_and_no_window_is_too_long(words: list[str]) -> None:
 
 
 @pytest.mark.model
-def test_the_encoder_reads_windows_whole(code: Code, models: Models) -> None:
+def test_the_encoder_reads_windows_whole(code: Code, models: Models, models_home: Path) -> None:
+    """`models` fetches the encoder."""
+    from transformers import AutoTokenizer  # imports torch, which the fast tests do without
+
+    from labourqa.models.encoder import MAX_TOKENS
+
+    encoder = find_weights(MINILM, models_home / "models")
+    assert encoder is not None
     windows = [window for article in code.articles for p in window_texts(article) for t in p for window in t]
-    lengths = models.encoder.count_tokens(windows)
+    lengths = [len(ids) for ids in AutoTokenizer.from_pretrained(encoder.folder)(windows)["input_ids"]]
     assert max(lengths) <= MAX_TOKENS

@@ -1,0 +1,245 @@
+"""Fit `data/scope.safetensors`, which tells the questions that a law without trained vectors does not answer.
+
+    python scripts/train_scope.py FOLDER --out data/scope.safetensors    # 10 minutes on 2 CPU cores
+
+FOLDER has the laws' documents, under the names of the question files in data/other-laws. It is a logistic regression
+on the question's vector and the similarity of the most similar text of the law. Unanswerable are the labelled
+questions of each law, questions on nothing of the kind (data/questions-written.jsonl: `far`, `chat`, `attack`), and the
+questions on another law of the same country with another subject.
+
+For each country, a regression that was fitted on the other countries is measured; the limit at which it refuses 4
+percent of the answerable questions, averaged over the laws, becomes the zero of the shipped one. The ranking of the
+articles is measured as well.
+"""
+
+import argparse
+import hashlib
+import json
+import statistics
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from labourqa.config import DATA, load_settings
+from labourqa.documents.document import read_document
+from labourqa.evaluation.cases import Case, read_cases
+from labourqa.evaluation.metrics import recall_at, reciprocal_rank
+from labourqa.law.parser import parse_code
+from labourqa.models.catalogue import MINILM
+from labourqa.models.encoder import SentenceEncoder
+from labourqa.models.relevance import SCOPE, TrainedRelevance
+from labourqa.models.weights import fetch_weights
+
+QUESTIONS = DATA / "other-laws"
+WRITTEN = DATA / "questions-written.jsonl"
+# Parts of the names of laws of which neither answers the questions on the other.
+DIFFERENT_SUBJECTS = (
+    ("social-security", "industrial-relations"),
+    ("social-security", "industrial-disputes"),
+    ("employment-insurance", "industrial-relations"),
+    ("occupational-safety", "industrial-relations"),
+    ("occupational-safety", "industrial-disputes"),
+    ("wages", "industrial-relations"),
+    ("wages", "occupational-safety"),
+)
+UNANSWERABLE_WEIGHT = 3.0  # of a law's own unanswerable questions, beside an answerable one
+OTHER_WEIGHT = 0.3  # of all other unanswerable questions
+REGULARIZATION = 5e-4  # of the squared weights of the question's vector
+NEWTON_STEPS = 30
+WRONGLY_REFUSED = 0.04
+
+
+@dataclass(frozen=True)
+class Law:
+    name: str
+    cases: tuple[Case, ...]
+    training: NDArray[np.bool_]  # (cases,): not held back for the tests
+    similarities: NDArray[np.float64]  # (cases,): of the most similar text
+    vectors: NDArray[np.float32]  # (cases, dimensions)
+    others: tuple[
+        NDArray[np.float32], NDArray[np.float64]
+    ]  # the same of questions that the law does not answer
+    ranking: dict[str, float]  # metrics of all questions
+
+    @property
+    def country(self) -> str:
+        return next((one for one in ("india", "malaysia") if one in self.name), "lithuania")
+
+    @property
+    def answerable(self) -> NDArray[np.bool_]:
+        return np.array([case.answerable for case in self.cases])
+
+
+@dataclass(frozen=True)
+class Regression:
+    """The logit that a law answers a question."""
+
+    question: NDArray[np.float64]  # (dimensions,)
+    similarity: float
+    bias: float
+
+    def predict(self, vectors: NDArray[np.float32], similarities: NDArray[np.float64]) -> NDArray[np.float64]:
+        logits: NDArray[np.float64] = vectors @ self.question + self.similarity * similarities + self.bias
+        return logits
+
+
+def fit(laws: list[Law]) -> Regression:
+    """Fit by Newton's method; each law has the same weight."""
+    rows, targets, weights = [], [], []
+    for law in laws:
+        own = np.column_stack([law.vectors, law.similarities, np.ones(len(law.cases))])[law.training]
+        answerable = law.answerable[law.training]
+        other = np.column_stack([*law.others, np.ones(len(law.others[1]))])
+        law_weights = np.concatenate(
+            [np.where(answerable, 1.0, UNANSWERABLE_WEIGHT), np.full(len(other), OTHER_WEIGHT)]
+        )
+        rows += [own, other]
+        targets += [answerable.astype(float), np.zeros(len(other))]
+        weights.append(law_weights / law_weights.sum() / len(laws))
+    x, y, w = np.concatenate(rows), np.concatenate(targets), np.concatenate(weights)
+    penalty = np.full(x.shape[1], 2 * REGULARIZATION)
+    penalty[-2:] = 1e-9
+    theta = np.zeros(x.shape[1])
+    for _ in range(NEWTON_STEPS):
+        probabilities = 1 / (1 + np.exp(-x @ theta))
+        gradient = x.T @ (w * (probabilities - y)) + penalty * theta
+        curvature = (x * (w * probabilities * (1 - probabilities))[:, None]).T @ x + np.diag(penalty)
+        theta -= np.linalg.solve(curvature, gradient)
+    return Regression(theta[:-2], float(theta[-2]), float(theta[-1]))
+
+
+def read_laws(folder: Path) -> list[Law]:
+    """The laws with the vectors of their questions, computed as the program computes them."""
+    relevance = TrainedRelevance()
+    encoder = SentenceEncoder(fetch_weights(MINILM, load_settings({}).models), relevance)
+    files = {path.stem: path for path in sorted(QUESTIONS.glob("*.jsonl"))}
+    cases = {name: read_cases(path) for name, path in files.items()}
+    written = [json.loads(line) for line in WRITTEN.read_text(encoding="utf-8").splitlines()]
+    far = [fields["question"] for fields in written if fields.get("kind") in ("far", "chat", "attack")]
+    laws = []
+    for name, path in files.items():
+        document = read_document(next(folder.glob(f"{name}.*")))
+        articles = [
+            article
+            for article in (document.code or parse_code(document.text)).articles
+            if not article.repealed
+        ]
+        share = relevance.delta_share(articles)
+        embeddings = relevance.embed(articles, partial(encoder.encode, delta_share=share))
+        vectors = encoder.encode([case.question for case in cases[name]], delta_share=share)
+        scores = [
+            relevance.score(articles, embeddings, case.question, vector)
+            for case, vector in zip(cases[name], vectors, strict=True)
+        ]
+        rankings = [
+            (sorted(score.articles, key=lambda number: -score.articles[number]), case.needed)
+            for case, score in zip(cases[name], scores, strict=True)
+            if case.needed
+        ]
+        other = encoder.encode([*far, *_questions_on_other_subjects(name, cases)], delta_share=share)
+        laws.append(
+            Law(
+                name,
+                tuple(cases[name]),
+                np.array(
+                    [json.loads(line)["split"] == "train" for line in path.read_text("utf-8").splitlines()]
+                ),
+                (vectors @ embeddings.T).max(1).astype(float),
+                vectors,
+                (other, (other @ embeddings.T).max(1).astype(float)),
+                {
+                    "mrr": statistics.fmean(reciprocal_rank(ranked, needed) for ranked, needed in rankings),
+                    **{
+                        f"recall_at_{k}": statistics.fmean(
+                            recall_at(ranked, needed, k) for ranked, needed in rankings
+                        )
+                        for k in (5, 10)
+                    },
+                },
+            )
+        )
+        print(name, {key: round(value, 3) for key, value in laws[-1].ranking.items()}, flush=True)
+    return laws
+
+
+def _questions_on_other_subjects(name: str, cases: dict[str, list[Case]]) -> list[str]:
+    country = name.rpartition("-")[2]
+    return [
+        case.question
+        for other, other_cases in cases.items()
+        if other.rpartition("-")[2] == country
+        and any((a in name and b in other) or (b in name and a in other) for a, b in DIFFERENT_SUBJECTS)
+        for case in other_cases
+        if case.answerable
+    ]
+
+
+def measure_by_country(laws: list[Law]) -> float:
+    """Print what a regression fitted on the other countries refuses; returns the limit for the logit."""
+    logits: dict[str, NDArray[np.float64]] = {}
+    for country in sorted({law.country for law in laws}):
+        regression = fit([law for law in laws if law.country != country])
+        logits |= {
+            law.name: regression.predict(law.vectors, law.similarities)
+            for law in laws
+            if law.country == country
+        }
+
+    def share_below(limit: float, law: Law, *, answerable: bool) -> float:
+        return float(np.mean(logits[law.name][law.answerable == answerable] < limit))
+
+    limits = np.linspace(-5, 5, 1001).tolist()
+    limit: float = max(
+        limit
+        for limit in limits
+        if statistics.fmean(share_below(limit, law, answerable=True) for law in laws) <= WRONGLY_REFUSED
+    )
+    for law in laws:
+        rightly, wrongly = (share_below(limit, law, answerable=answerable) for answerable in (False, True))
+        print(f"{law.name}: refused rightly {rightly:.2f}, wrongly {wrongly:.3f}")
+    print(
+        "mean",
+        *(
+            round(statistics.fmean(share_below(limit, one, answerable=a) for one in laws), 3)
+            for a in (False, True)
+        ),
+    )
+    return limit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path, help="folder of the laws' documents")
+    parser.add_argument("--out", type=Path, default=SCOPE)
+    arguments = parser.parse_args()
+    laws = read_laws(arguments.folder)
+    limit = measure_by_country(laws)
+    regression = fit(laws)
+    save_file(
+        {
+            "question": regression.question.astype(np.float32),
+            "similarity": np.array([regression.similarity], dtype=np.float32),
+            "bias": np.array([regression.bias - limit], dtype=np.float32),
+        },
+        arguments.out,
+        metadata={
+            "command": " ".join(["python", "scripts/train_scope.py", *sys.argv[1:]]),
+            "data": json.dumps(
+                {
+                    path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+                    for path in [WRITTEN, *sorted(QUESTIONS.glob("*.jsonl"))]
+                }
+            ),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
