@@ -51,13 +51,13 @@ def test_any_text_gives_references_or_one_sentence(text: str) -> None:
 ])  # fmt: skip
 def test_no_repeated_text_takes_more_than_linear_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    started = time.perf_counter()
+    started = time.process_time()
     for opening in ("", "Article 1. Title\n"):
         with contextlib.suppress(NoArticlesError):
             parse_code(opening + text)
     find_references(text)
     find_mentions(text)
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
 
 
 @dataclass(frozen=True)
