@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import hypothesis
 import pytest
 
 from labourqa.config import DEFAULT_EDITION, Settings, load_settings
-from labourqa.documents.document import read_document
+from labourqa.documents.document import Document, read_document
 from labourqa.engine.startup import Models, load_models
 from labourqa.law.edition import Edition
 from labourqa.law.parser import parse_code
@@ -28,6 +29,14 @@ SHARED = ROOT.parent / "shared"
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("thorough", max_examples=500, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+@cache
+def read_shared(name: str) -> Document:
+    """The document of that name in SHARED, read once for all tests; skips the test where it is missing."""
+    if not (SHARED / name).exists():
+        pytest.skip(f"{SHARED / name} is not on this machine")
+    return read_document(SHARED / name)
 
 
 def small_code() -> Code:

@@ -10,6 +10,7 @@ from pypdf import PdfReader, PdfWriter
 
 from labourqa.documents.document import Document, read_document
 from labourqa.errors import DocumentError
+from tests.conftest import read_shared
 from tests.documents.make_docx import make_docx, paragraph
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -25,7 +26,7 @@ def shared(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def pdf() -> Document:
-    return read_document(shared("documents/labour-code-lt-2023.en.pdf"))
+    return read_shared("documents/labour-code-lt-2023.en.pdf")
 
 
 def write_pdf(path: Path, *, password: str | None = None) -> Path:

@@ -10,17 +10,15 @@ from labourqa.errors import NoArticlesError, UnknownArticleError
 from labourqa.law.parser import parse_code
 from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
+from tests.conftest import read_shared
 
 EDITION = Path(__file__).parents[2] / "data" / "labour-code-lt.en.txt"
-SHARED = Path(__file__).parents[3] / "shared"
 NUMBERS = [str(n) for n in range(1, 261) if not 85 <= n <= 88]
 NUMBERS.insert(NUMBERS.index("72") + 1, "72^1")
 
 
-def read_shared(name: str) -> Code:
-    if not (SHARED / name).exists():
-        pytest.skip(f"{SHARED / name} is not on this machine")
-    return parse_code(read_document(SHARED / name).text)
+def parse_shared(name: str) -> Code:
+    return parse_code(read_shared(name).text)
 
 
 @pytest.fixture(scope="session")
@@ -30,17 +28,17 @@ def english() -> Code:
 
 @pytest.fixture(scope="session")
 def lithuanian() -> Code:
-    return read_shared("labour-code/labour-code-lt.lt.txt")
+    return parse_shared("labour-code/labour-code-lt.lt.txt")
 
 
 @pytest.fixture(scope="session")
 def pdf() -> Code:
-    return read_shared("documents/labour-code-lt-2023.en.pdf")
+    return parse_shared("documents/labour-code-lt-2023.en.pdf")
 
 
 @pytest.fixture(scope="session")
 def russian() -> Code:
-    return read_shared("documents/labour-code-russia.ru.docx")
+    return parse_shared("documents/labour-code-russia.ru.docx")
 
 
 @pytest.fixture(params=["english", "lithuanian", "pdf", "russian"])
