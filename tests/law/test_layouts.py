@@ -251,3 +251,18 @@ def test_definitions_stand_on_lines_of_their_own() -> None:
         '"apprenticeship contract" means a written contract entered into by a person with an employer;',
         '"child" means a person who has not completed his or her 15th year of age.',
     ]
+
+
+def test_a_list_inside_a_line_becomes_points() -> None:
+    text = (
+        "3. Duties.—(1) Every employer shall,-- (a) pay wages under clause (a) of section 2; and (b) keep-- "
+        "(i) a register, and (ii) a muster roll of the workers; (c) rest."
+    )
+    law = "\n\n".join(text.replace("3.", f"{number}.") for number in range(1, 8))
+    paragraph = parse_code(law).articles[0].paragraph("1")
+    assert [(point.number, point.text) for point in paragraph.points] == [
+        ("a", "pay wages under clause (a) of section 2; and"),
+        ("b", "keep--\n(i) a register, and\n(ii) a muster roll of the workers;"),
+        ("c", "rest."),
+    ]
+    assert " ".join(paragraph.text.split()) == text.removeprefix("3. Duties.—(1) ")
