@@ -2,7 +2,7 @@
 
 import click
 
-from labourqa.cli.options import with_settings
+from labourqa.cli.options import CODE, with_settings
 from labourqa.cli.output import print_result
 from labourqa.config import Settings
 from labourqa.law.citations import quote_reference
@@ -12,7 +12,7 @@ from labourqa.pipeline import open_assistant
 
 @click.command("show")
 @click.argument("reference")
-@with_settings()
+@with_settings(CODE)
 def command(settings: Settings, *, reference: str) -> None:
     """Print an article, paragraph or point.
 
