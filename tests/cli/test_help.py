@@ -11,28 +11,31 @@ from tests.cli.process import ROOT
 
 MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits"}
 ANSWER_OPTIONS = MODEL_OPTIONS | {
-    "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
+    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
     "ask": ANSWER_OPTIONS,
     "chat": ANSWER_OPTIONS,
-    "ingest": MODEL_OPTIONS,
-    "show": set[str](),
-    "search": set[str](),
+    "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
+    "codes": set[str](),
+    "diff": {"--code", "--summary", "--json"},
+    "show": {"--code"},
+    "search": {"--code"},
     "eval": ANSWER_OPTIONS | {"--out"},
     "bench": MODEL_OPTIONS
     | {
-        "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles", "--sweep",
+        "--code", "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles", "--sweep",
         "--out", "--json",
     },
     "models": set[str](),
     "history": {"--erase"},
-    "ui": MODEL_OPTIONS | {"--port"},
+    "ui": MODEL_OPTIONS | {"--code", "--port"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip
 ARGUMENTS = {
     "ask": ["question"],
     "ingest": ["file"],
+    "diff": ["old", "new"],
     "show": ["reference"],
     "search": ["words"],
     "eval": ["file"],
