@@ -24,8 +24,8 @@ OPTIONS = {
     "eval": ANSWER_OPTIONS | {"--out"},
     "bench": MODEL_OPTIONS
     | {
-        "--code", "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles", "--sweep",
-        "--out", "--json",
+        "--code", "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles",
+        "--sweep", "--out", "--json",
     },
     "models": set[str](),
     "history": {"--erase"},
@@ -93,6 +93,28 @@ def test_the_list_of_commands_says_the_same_as_the_help_of_each(name: str) -> No
     assert command_help.splitlines()[0] == COMMANDS[name]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "options"),
+    [
+        ("choose", ["NAME[@DATE]"], set[str]()),
+        ("rename", ["NAME", "NEW"], set[str]()),
+        ("remove", ["NAME[@DATE]"], {"--yes"}),
+    ],
+)
+def test_help_of_codes_lists_its_commands_and_documents_each(
+    capsys: pytest.CaptureFixture[str], name: str, arguments: list[str], options: set[str]
+) -> None:
+    assert main(["codes", "--help"]) == 0
+    [summary] = re.findall(rf"^  {name}  +(\S.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["codes", name, "--help"]) == 0
+    usage, text = capsys.readouterr().out.split("\n\n", 1)
+    assert usage.split()[-len(arguments) :] == arguments
+    assert text.strip().startswith(summary)
+    assert set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)  +[A-Z].*\.$", text, re.MULTILINE)) == options | {
+        "--help"
+    }
+
+
 def test_the_readme_explains_every_command() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in COMMANDS:
@@ -112,7 +134,7 @@ def test_a_command_in_the_documentation_is_accepted(line: str) -> None:
     "option", sorted(set(re.findall(r"`(--[a-z-]+)[` ]", (ROOT / "README.md").read_text())))
 )
 def test_an_option_in_the_readme_exists(option: str) -> None:
-    assert any(option in options for options in OPTIONS.values())
+    assert option == "--yes" or any(option in options for options in OPTIONS.values())
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

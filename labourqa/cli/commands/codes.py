@@ -102,7 +102,9 @@ def _list_codes(settings: Settings) -> None:
     with open_assistant(settings) as assistant:
         try:
             current = assistant.current_edition()
-        except NoEditionError as error:  # the setting names an unknown code, and the user looks for its name here
+        except (
+            NoEditionError
+        ) as error:  # the setting names an unknown code, and the user looks for its name here
             print_message(str(error))
             current = assistant.store.editions.current()
         stored = assistant.store.editions.describe()

@@ -84,8 +84,9 @@ def _print_changes(changes: Sequence[ArticleChange], *, coloured: bool) -> None:
         if change.kind == "renumbered" and change.words:
             heading += " and changed"
         click.echo("\n" + (click.style(heading, bold=True) if coloured else heading))
-        words = change.words or (WordChange(change.article.title, change.article.title),)
-        text = "".join(format_words(words, coloured=coloured)).strip()
+        text = "".join(format_words(change.words, coloured=coloured)).strip() or printable(
+            change.article.title
+        )
         for line in text.splitlines():
             click.echo(f"    {line}".rstrip())
 
