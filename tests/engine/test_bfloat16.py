@@ -140,7 +140,9 @@ def check_scores(scores: dict[str, float], scoring: ScoringMode, exact: dict[str
     assert differences.max() < largest
     assert differences.mean() < mean
     ranks = [np.argsort(np.argsort(list(one.values()))) for one in (scores, exact)]
-    assert np.corrcoef(ranks[0], ranks[1])[0, 1] > 0.75  # three articles with nearly equal scores may be in any order
+    assert (
+        np.corrcoef(ranks[0], ranks[1])[0, 1] > 0.75
+    )  # three articles with nearly equal scores may be in any order
     assert exact[max(scores, key=scores.__getitem__)] > max(exact.values()) - largest
 
 
