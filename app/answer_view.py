@@ -23,6 +23,8 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.caption(f"Understood as: {escape_markdown(report.resolved_question)}")
     for unknown in report.unknown:
         st.warning(escape_markdown(f"The {report.run.edition.code} has no {unknown}."))
+    for repealed in report.repealed:
+        st.warning(escape_markdown(f"{repealed} is repealed."))
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
     if answer.kind == "refused":

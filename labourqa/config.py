@@ -41,6 +41,9 @@ class Settings:
     home: Path  # the data folder: database, models, prefix caches
     model: str = "auto"  # an embedded model's name, a hub id, a folder, a GGUF file or a server's URL
     precision: str = "auto"  # numeric precision of the model, one of PRECISIONS
+    code: str = (
+        ""  # which code answers, by name or part of it, "NAME@DATE" for an edition; "": the current one
+    )
     method: str = "auto"  # how the articles are read, one of QUESTION_METHODS
     answer: str = "auto"  # one of ANSWER_KINDS
     threshold: float | None = None  # lowest score of a selected article
@@ -150,7 +153,7 @@ def _convert(name: str, value: object) -> Any:
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
         raise SettingsError(f"log is true or false, not {text!r}.")
-    if name == "api_key":
+    if name in ("api_key", "code"):
         return text
     if name == "model":
         if text:

@@ -21,6 +21,10 @@ class NoArticlesError(LabourQAError):
     """A document was read, but no numbered article was recognised in it."""
 
 
+class UncertainCodeError(LabourQAError):
+    """A document was read, but so much of it was not understood that it is not stored without a user's word."""
+
+
 class UnknownArticleError(LabourQAError):
     """The code has no article, paragraph or point of that number."""
 

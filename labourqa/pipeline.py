@@ -26,15 +26,14 @@ from labourqa.answering.language import detect_mismatch, load_identifier
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import select_articles
 from labourqa.config import DEFAULT_EDITION, Settings, prompts_sha256
-from labourqa.documents.document import read_document
 from labourqa.engine.base import Engine, PrefixCacheHandle, ScoringResult
 from labourqa.engine.startup import Models, load_models
-from labourqa.errors import QuestionError
+from labourqa.errors import QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
+from labourqa.ingestion import inspect_file
 from labourqa.law.citations import find_related, resolve_reference
 from labourqa.law.edition import Edition
-from labourqa.law.parser import parse_code
 from labourqa.law.references import Reference, find_mentions
 from labourqa.law.structure import Article
 from labourqa.law.windows import split_windows
@@ -59,7 +58,7 @@ class PreparedCode:
     """An edition with everything that a question needs."""
 
     edition: Edition
-    articles: tuple[Article, ...]
+    articles: tuple[Article, ...]  # without repealed ones
     windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
     embeddings: NDArray[np.float32]  # (texts, dimensions): of paragraphs and points, in order
     prefix_cache: PrefixCacheHandle | None  # None for methods that do without
@@ -98,20 +97,37 @@ class Assistant:
         """The method by which the articles are read."""
         return choose_method(self.settings.method, self.models.engine)
 
-    def ingest(self, path: Path | None = None) -> Edition:
-        """Store the code in the file at `path` (by default the embedded edition) as the current edition."""
-        document = read_document(path or DEFAULT_EDITION)
-        code = document.code or parse_code(document.text)
-        return self.store.editions.save(code, source=document.source, sha256=document.sha256)
+    def ingest(
+        self, path: Path | None = None, *, act: str | None = None, name: str = "", force: bool = False
+    ) -> Edition:
+        """Store the code in the file at `path` (by default the embedded edition) as the current edition.
+
+        `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
+        NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        """
+        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        if inspection.report.confidence == "poor" and not force:
+            raise UncertainCodeError(
+                f"{inspection.document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
+                "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
+            )
+        document = inspection.document
+        return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
 
     def current_edition(self) -> Edition:
-        """The edition ingested last; the embedded one is ingested the first time."""
-        return self.store.editions.current() if self.store.editions.all() else self.ingest()
+        """The edition that the setting `code` names, else the one ingested or chosen last.
+
+        The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
+        """
+        if not self.store.editions.all():
+            self.ingest()
+        editions = self.store.editions
+        return editions.find(self.settings.code) if self.settings.code else editions.current()
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
         """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored."""
-        articles = self.store.editions.articles(edition)
+        articles = tuple(article for article in self.store.editions.articles(edition) if not article.repealed)
         windows = self._split_windows(articles, self._count_tokens(edition, articles))
         embeddings = self._embed(edition, articles)
         prefix_cache = self._open_prefix_cache(windows)
@@ -142,7 +158,7 @@ class Assistant:
             relevance = self.models.relevance.score(
                 code.articles, code.embeddings, encoder.encode([question])[0]
             )
-            named, unknown = resolve_mentions(question, code.articles)
+            named, unknown, repealed = self._resolve_mentions(question, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
             candidates = previous.selected if previous and question != asked else ()
             to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
@@ -176,6 +192,7 @@ class Assistant:
             selection=selection,
             out_of_scope=math.exp(relevance.out_of_scope),
             unknown=unknown,
+            repealed=repealed,
             answer=answered.answer,
             related=find_related(answered.answer.citations, code.articles, selection.selected),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
@@ -249,6 +266,19 @@ class Assistant:
             bits=self.settings.cache_bits,
             show_share=show_share(self.progress, "reading the code once"),
         )
+
+    def _resolve_mentions(
+        self, question: str, code: PreparedCode
+    ) -> tuple[tuple[Reference, ...], tuple[Reference, ...], tuple[Reference, ...]]:
+        """The references in a question that the code resolves, that it does not, and that are to repealed articles."""
+        named, missing = resolve_mentions(question, code.articles)
+        if not missing:
+            return named, (), ()
+        in_force = {article.number for article in code.articles}
+        articles = self.store.editions.articles(code.edition)
+        numbers = {article.number for article in articles if article.number not in in_force}
+        repealed = tuple(reference for reference in missing if reference.article in numbers)
+        return named, tuple(reference for reference in missing if reference not in repealed), repealed
 
     def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
         """The languages of question and code, where a small model, which reads only one, would meet another."""

@@ -11,7 +11,7 @@ import pytest
 
 from labourqa.answering.conversation import Turn
 from labourqa.config import Settings
-from labourqa.errors import EngineError, NoArticlesError, QuestionError
+from labourqa.errors import EngineError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
@@ -400,14 +400,43 @@ def test_an_older_edition_is_asked_when_it_is_named(make_assistant: MakeAssistan
 
 def test_a_file_is_ingested_as_the_current_edition(make_assistant: MakeAssistant, tmp_path: Path) -> None:
     path = tmp_path / "code.txt"
-    path.write_text(
-        "LABOUR CODE\n\nArticle 1. Wages\n1. Wages are paid monthly.\n\nArticle 2. Rest\n1. Rest is due.\n"
+    titles = ["Wages", "Rest", "Leave", "Notice", "Strikes"]
+    articles = "".join(
+        f"\nArticle {n}. {title}\n1. {title} has rules.\n" for n, title in enumerate(titles, 1)
     )
+    path.write_text(f"LABOUR CODE\n{articles}")
     assistant = make_assistant()
     edition = assistant.ingest(path)
     assert edition.source == "code.txt"
     assert assistant.current_edition() == edition
-    assert [a.title for a in assistant.store.editions.articles(edition)] == ["Wages", "Rest"]
+    assert [a.title for a in assistant.store.editions.articles(edition)] == titles
+
+
+def test_a_code_that_was_read_with_little_confidence_is_stored_only_by_force(
+    make_assistant: MakeAssistant, small_edition: Edition, tmp_path: Path
+) -> None:
+    path = tmp_path / "code.txt"
+    path.write_text("LABOUR CODE\n\nArticle 1. Wages\n1. Wages are paid monthly.\n")
+    assistant = make_assistant()
+    with pytest.raises(UncertainCodeError, match="Only 1 article"):
+        assistant.ingest(path)
+    assert assistant.current_edition() == small_edition
+    assert assistant.ingest(path, force=True, name="My code").code == "My code"
+
+
+def test_repealed_articles_are_not_read_and_a_question_about_one_is_told_so(
+    make_assistant: MakeAssistant, store: Store
+) -> None:
+    code = small_code()
+    repealed = Article("9", "Old rules", (Paragraph("", "(Repealed)"),), repealed=True)
+    edition = store.editions.save(
+        dataclasses.replace(code, articles=(*code.articles, repealed)), source="x.txt", sha256="9" * 64
+    )
+    report = make_assistant().ask("What does Art. 9 say about night work?", edition=edition)
+    assert report.repealed == (Reference("9"),)
+    assert report.unknown == ()
+    assert "9" not in report.titles
+    assert store.editions.article(edition, "9").repealed
 
 
 def test_a_file_without_articles_leaves_the_current_edition(
@@ -419,6 +448,20 @@ def test_a_file_without_articles_leaves_the_current_edition(
     with pytest.raises(NoArticlesError):
         assistant.ingest(path)
     assert assistant.current_edition() == small_edition
+
+
+def test_a_law_that_states_its_structure_is_ingested_by_it(
+    make_assistant: MakeAssistant, tmp_path: Path
+) -> None:
+    path = tmp_path / "law.xml"
+    article = (
+        "<article><num>§ 5</num><heading>Leave</heading><content><p>Leave is paid.</p></content></article>"
+    )
+    path.write_text(f"<akomaNtoso><act><body>{article}</body></act></akomaNtoso>")
+    assistant = make_assistant()
+    edition = assistant.ingest(path, force=True)
+    (stored,) = assistant.store.editions.articles(edition)
+    assert (stored.number, stored.title, stored.text) == ("5", "Leave", "Leave is paid.")
 
 
 def test_the_embedded_edition_is_ingested_when_there_is_none(tmp_path: Path) -> None:

@@ -54,6 +54,8 @@ def _passages(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
     """Each piece of the answer: its text, its references as printed, its doubts."""
     for unknown in report.unknown:
         yield f"The {report.run.edition.code} has no {unknown}.", "", ()
+    for repealed in report.repealed:
+        yield f"{repealed} is repealed.", "", ()
     if not report.answer.statements:
         yield report.answer.text, "", ()
     for statement in report.answer.statements:

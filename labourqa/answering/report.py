@@ -132,6 +132,7 @@ class Report:
     tokens: Tokens
     seconds: Seconds
     peak_memory_bytes: int
+    repealed: tuple[Reference, ...] = ()  # named in the question, and repealed
 
     @property
     def turn(self) -> Turn:
@@ -166,6 +167,7 @@ class Report:
             "selected": list(selection.selected),
             "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
+            "repealed": [str(reference) for reference in self.repealed],
             "answer": {
                 "kind": answer.kind,
                 "text": answer.text,
@@ -208,6 +210,7 @@ class Report:
             ),
             out_of_scope=document["outside"],
             unknown=tuple(parse_reference(text) for text in document["unknown"]),
+            repealed=tuple(parse_reference(text) for text in document.get("repealed", [])),  # since 0.2
             answer=Answer(
                 kind=answer["kind"],
                 text=answer["text"],

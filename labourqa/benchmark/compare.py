@@ -186,11 +186,10 @@ def _measure_methods(
             measured.seconds[method] = [first_run.seconds]
         # In rounds: where the machine is slower for some minutes, it is slower for all methods.
         for _ in range(repetitions - 1):
-            for method, run in runs.items():
-                run(
-                    articles[:1]
-                )  # the engine may have to load weights again that it freed for another method
-                measured.seconds[method].append(time_run(partial(run, articles))[0])
+            for method, read in runs.items():
+                # The engine may have to load weights again that it freed for another method.
+                read(articles[:1])
+                measured.seconds[method].append(time_run(partial(read, articles))[0])
     return measured
 
 

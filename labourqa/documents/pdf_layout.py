@@ -12,7 +12,7 @@ from labourqa.documents.content import LeftOut
 from labourqa.documents.pdf_columns import find_margin_sides, read_in_order
 from labourqa.documents.pdf_footnotes import FOOTNOTE_MARK, drop_marks, split_footnotes
 from labourqa.documents.pdf_lines import Line, make_lines
-from labourqa.documents.pdf_pages import Page
+from labourqa.documents.pdf_pages import Page, most_common_size
 from labourqa.documents.pdf_running import find_page_offsets, find_running_lines
 
 _PARAGRAPH_GAP = 1.35  # of the usual line pitch: a wider gap is a blank line
@@ -33,27 +33,30 @@ def arrange_pages(pages: Sequence[Page]) -> Layout:
     rows = [make_lines(page.runs, page.number) for page in pages]
     offsets = find_page_offsets(rows)
     heads = find_running_lines(rows, offsets, top=True)
-    rows = [[line for line in lines if all(line is not head for head, _ in heads)] for lines in rows]
-    feet = find_running_lines(rows, offsets, top=False)
+    known = {id(line) for line, _ in heads}
+    feet = find_running_lines(
+        [[line for line in lines if id(line) not in known] for lines in rows], offsets, top=False
+    )
+    for line, kind in heads + feet:
+        layout.left_out.append(LeftOut(kind, line.text, line.page))
     running = {id(run) for line, _ in heads + feet for run in line.runs}
     bodies = [[run for run in page.runs if id(run) not in running] for page in pages]
+    body_size = most_common_size([run for body in bodies for run in body])
     notes_side = find_margin_sides(bodies)
     pages_lines: list[list[Line]] = []
     for page, body in zip(pages, bodies, strict=True):
-        layout.left_out += [
-            LeftOut(kind, line.text, page.number) for line, kind in heads + feet if line.page == page.number
-        ]
         if page.rotated:
             layout.left_out.append(LeftOut("rotated text", page.rotated, page.number))
         lines: list[Line] = []
         marks: set[str] = set()
         for column in read_in_order(body, page.number, notes_side):
-            text_lines, footnotes = split_footnotes(column, page.rules)
+            text_lines, footnotes = split_footnotes(column, page.rules, body_size)
             marks |= {match[1] for line in footnotes if (match := FOOTNOTE_MARK.match(line.text))}
             layout.left_out += [LeftOut("footnote", line.text, page.number) for line in footnotes]
             lines += text_lines
         drop_marks(lines, marks)
         pages_lines.append(lines)
+    layout.left_out.sort(key=lambda line: line.page)
     pitch = _usual_pitch(pages_lines)
     for lines in pages_lines:
         _mark_paragraphs(lines, pitch)

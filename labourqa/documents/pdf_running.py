@@ -12,6 +12,7 @@ from labourqa.documents.text import PAGE_NUMBER
 _PAGE_TOKEN = re.compile(r"^\W*(\d{1,4})(?!\S)|(?<!\S)(\d{1,4})\W*$|^\W*page (\d{1,4})\b", re.IGNORECASE)
 _ALONE = re.compile(r"\W*(\d{1,4})\W*")
 _ONLY_PAGE = re.compile(r"(?:page|pg\.?|p\.|of|\d{1,4}|\W)*")
+_ROMAN = re.compile(r"[-– ]*[ivxl]{1,7}[-– ]*")  # of front matter
 _EDGE_LINES = 4  # so many lines at the top and at the foot of a page may be running headers and footers
 _REPEATS = 3  # a line on so many pages' edges is a running one
 _SET_OFF = 1.35  # of the distance between the lines next to it: a wider gap sets a running line off
@@ -35,7 +36,8 @@ def find_running_lines(
             repeats = sum(1 for height in places[key] if abs(height - line.baseline) < 3)
             numbered = len(key) < len(" ".join(line.text.split()))
             set_off = numbered or repeats > 0.4 * len(rows) or _is_set_off(edge[place:])
-            if not key or (PAGE_NUMBER.fullmatch(key) and not offsets):
+            is_roman = place == 0 and _ROMAN.fullmatch(line.text) is not None
+            if not key or is_roman or (PAGE_NUMBER.fullmatch(key) and not offsets):
                 found.append((line, "page number"))
             elif repeats >= max(_REPEATS, 0.03 * len(rows)) and set_off:
                 found.append((line, kind))
@@ -59,7 +61,7 @@ def _find_at_same_height(
     """Headers that change from page to page ("ss. 12–14") where most pages have one at the same height."""
     usual = {height for height, count in heights.items() if count >= max(_REPEATS, 0.5 * len(edges))}
     for edge in edges:
-        if edge and id(edge[0]) not in known and round(edge[0].baseline) in usual:
+        if edge and id(edge[0]) not in known and round(edge[0].baseline) in usual and _is_set_off(edge):
             yield edge[0], kind
 
 

@@ -42,10 +42,13 @@ class Act:
         return sum(map(len, lines[self.headings[0].line : self.end]))
 
 
-def find_acts(source: SourceText) -> list[Act]:
-    """The acts and tables of contents in the text, in order."""
-    lines, language = source.lines, source.language
-    series = _join_chapters(lines, find_headings(language, source.layout, lines))
+def find_acts(source: SourceText) -> tuple[SourceText, list[Act]]:
+    """The acts and tables of contents in the text, in order; and the text with the language as the law uses it."""
+    lines = source.lines
+    style, series = find_headings(source.language, source.layout, lines)
+    language = source.language.without_levels_named(style.words)
+    source = replace(source, language=language)
+    series = _join_chapters(lines, series)
     series = _without_schedules(source, series)
     acts: list[Act] = []
     for i, headings in enumerate(series):
@@ -57,14 +60,14 @@ def find_acts(source: SourceText) -> list[Act]:
         annex = next((j for j in range(last, limit) if language.annex.fullmatch(lines[j])), limit)
         name = find_name(language, lines[start : headings[0].line])
         acts.append(Act(name, headings, start, annex, limit))
-    return _mark_contents(source, acts)
+    return source, _mark_contents(source, acts)
 
 
-def _join_chapters(lines: Sequence[str], series: Sequence[Sequence[Heading]]) -> Sequence[Sequence[Heading]]:
+def _join_chapters(lines: Sequence[str], series: list[list[Heading]]) -> list[list[Heading]]:
     """Series that start anew in each chapter joined into one: section 2 of chapter 3 is 3:2."""
     chapters = [
         _chapter_above(lines, before[-1].line if before else -1, headings[0].line)
-        for before, headings in zip([[], *series], series, strict=False)
+        for before, headings in zip([list[Heading](), *series], series, strict=False)
     ]
     if len(series) < _FEWEST_CHAPTERS or None in chapters:
         return series
@@ -87,9 +90,9 @@ def _chapter_above(lines: Sequence[str], after: int, line: int) -> int | None:
     return None
 
 
-def _without_schedules(source: SourceText, series: Sequence[Sequence[Heading]]) -> list[Sequence[Heading]]:
+def _without_schedules(source: SourceText, series: Sequence[list[Heading]]) -> list[list[Heading]]:
     """The series of headings without those of numbered lists in the schedules of the act before them."""
-    kept: list[Sequence[Heading]] = []
+    kept: list[list[Heading]] = []
     for headings in series:
         if kept and len(headings) < len(kept[-1]):
             between = range(kept[-1][-1].line + 1, headings[0].line)

@@ -39,7 +39,7 @@ _LEARNED_NUMBER = (
 _STRICT_TAIL = re.compile(r"(?:[.:](?![ºª°])| [–—-] |$) ?(.*)")
 _SEPARATOR = re.compile(r"[)\]]?(?: ?\.? ?[–—-]{1,3}(?!\d)| ?[.:]+)[–—-]{0,2} ?")
 # "Article 57 (1) of this Code" goes on with a sentence; "Article 57 (1) The employer" does not.
-_CONTINUATION = re.compile(r"\([^()]{1,4}\)[ ,;.)]*(?:[a-zа-яё(]|$)")
+_CONTINUATION = re.compile(r"\((?:\d{1,3}[A-Z]?|[a-z]{1,3})\)[ ,;.)]*(?:[a-zа-яё(]|$)")
 _OPEN_REFERENCE = re.compile(
     r"(?:[–(,-]|\b(?:and|or|to|of|in|under|by|with|the|articles?|sections?|subsections?|paragraphs?|points?|nos?|"
     r"act|part|chapter|art|item|clause|rule|regulation)\.?)$",
@@ -80,6 +80,10 @@ class HeadingStyle:
     def has_word(self) -> bool:
         return self.word.strip() != ""
 
+    @property
+    def words(self) -> list[str]:
+        return re.findall(r"[^\W\d_]{3,}", self.word)
+
     def match(self, line: str) -> tuple[str, str] | None:
         """The number and the rest of a heading."""
         match = self.prefix.match(line)
@@ -118,22 +122,24 @@ _RANGE = re.compile(
 )
 
 
-def find_headings(language: Language, layout: LineLayout, lines: Sequence[str]) -> list[list[Heading]]:
-    """The headings of each act in the text, in the law's style; numbering that starts anew starts an act."""
-    best_score, best = 0.0, list[list[Heading]]()
+def find_headings(
+    language: Language, layout: LineLayout, lines: Sequence[str]
+) -> tuple[HeadingStyle, list[list[Heading]]]:
+    """The law's style, and the headings of each act in the text; numbering that starts anew starts an act."""
+    best_score, best_style, best = 0.0, _NUMBER_WITH_STOP, list[list[Heading]]()
     for style in _word_styles(language, lines):
         acts = _find_acts(style, layout, lines)
         score = (1.2 if style.strict else 1.0) * _score(acts, lines)
         if score > best_score:
-            best_score, best = score, acts
+            best_score, best_style, best = score, style, acts
     # Numbers alone also head paragraphs and lists, so their series must be far longer.
     least = max(_FEWEST_NUMBERS_ALONE, 3 * best_score + (10 if best_score else 0))
     for weight, style in ((1.0, _NUMBER_WITH_STOP), (0.8, _BARE_NUMBER)):
         acts = _find_acts(style, layout, lines)
         score = weight * _score(acts, lines)
         if score >= least * weight:
-            least, best = score + 1, acts
-    return best
+            least, best_style, best = score + 1, style, acts
+    return best_style, best
 
 
 def _word_styles(language: Language, lines: Sequence[str]) -> Iterator[HeadingStyle]:
@@ -148,7 +154,11 @@ def _word_styles(language: Language, lines: Sequence[str]) -> Iterator[HeadingSt
     for line in lines:
         if (match := _BEFORE_WORD.match(line)) and match[1].casefold() not in _NO_HEADING_WORDS:
             counts[f"{re.escape(match[1].casefold())}\\.? ?#"] += 1
-        if (match := _AFTER_WORD.match(line)) and match[1].casefold() not in _NO_HEADING_WORDS:
+        if (
+            (match := _AFTER_WORD.match(line))
+            and match[1] not in _NO_HEADING_WORDS
+            and not match[1].istitle()
+        ):
             counts[f"#\\.?[ -]?{re.escape(match[1].casefold())}(?![^\\W_])"] += 1
     for template, count in counts.most_common(_MOST_LEARNED_STYLES):
         if count > 2:

@@ -51,10 +51,10 @@ class Language:
     def _heading(self) -> re.Pattern[str]:
         return re.compile("|".join(self.articles).replace("#", r"\d{1,4}\b") or r"(?!)")
 
-    def without_level(self, word: str) -> "Language":
-        """The language without the levels of that word, because the law calls its articles so."""
-        sample = (f"{word.capitalize()} I", f"{word.upper()} I")
-        levels = tuple(one for one in self.levels if not any(map(one[1].fullmatch, sample)))
+    def without_levels_named(self, words: Sequence[str]) -> "Language":
+        """The language without the levels that have one of the words, because the law calls its articles so."""
+        samples = [sample for word in words for sample in (f"{word.capitalize()} I", f"{word.upper()} I")]
+        levels = tuple(one for one in self.levels if not any(map(one[1].fullmatch, samples)))
         return replace(self, levels=levels)
 
 
@@ -73,12 +73,7 @@ def detect_language(lines: Sequence[str]) -> Language:
     if len(words) >= _ENOUGH_WORDS:
         best = max(LANGUAGES, key=lambda one: hits[one.code])
         return best if hits[best.code] >= _LEAST_STOPWORDS * len(words) else _OTHER
-    headings = {
-        one.code: sum(
-            1 for line in lines for pattern in one.articles if re.match(pattern.replace("#", r"\d+"), line)
-        )
-        for one in LANGUAGES
-    }
+    headings = {one.code: sum(map(one.is_heading, lines)) for one in LANGUAGES}
     return max(LANGUAGES, key=lambda one: (headings[one.code], hits[one.code]))
 
 

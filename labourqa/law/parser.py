@@ -41,8 +41,7 @@ def parse_law(text: str, act: str | None = None) -> ParsedLaw:
 
     Raises NoArticlesError where the text has no article, or no such act.
     """
-    source = prepare_source(text)
-    found = find_acts(source)
+    source, found = find_acts(prepare_source(text))
     if not found:
         raise NoArticlesError(
             'No article was found: each must begin a line of its own, like "Article 1. Title", '

@@ -11,12 +11,12 @@ from labourqa.law.line_layout import SENTENCE_ENDS, LineLayout, measure_layout
 from labourqa.law.paragraphs import PARAGRAPH, POINT
 
 _FEWEST_PAGES = 5  # a header is printed at least so often
+_LABEL = re.compile(r"\d{1,3}[A-Z]{0,2}\.|\((?:\d{1,3}[A-Z]{0,2}|[a-z]{1,2}|[ivx]{1,5})\)|[a-z0-9]\)")
 _LONGEST_HEADER = 120
 _LONGEST_STEP = 20  # pages between two prints of a header
-_HEADER = re.compile(r"# .+|(?:\W*[^\W\d_]{2,}){2,}\W*#\W*|page # ?(?:of|/)? ?#?", re.IGNORECASE)
 # Headings of articles rise as page headers do.
 _HEADING = re.compile(
-    r"^\W*(?:art|section|clause|rule|regulation|part|chapter|straipsnis|стать)|§|#\W{0,2}(?:straipsnis|§)|\((?:del|rep|omi)",
+    r"^\W*(?:art|section|clause|rule|regulation|part|chapter|straipsnis|стать)|§|#\W{0,2}(?:straipsnis|§)|deleted|repealed|omitted",
     re.IGNORECASE,
 )
 
@@ -35,9 +35,27 @@ def prepare_source(text: str) -> SourceText:
     text = re.sub(r"\n\s*\n", "\n\n", text).replace("**", "")  # Markdown sets headings in bold
     printed = [" ".join(line.lstrip("#").split()) for line in text.split("\n")]
     language = detect_language(printed)
-    lines = list(_drop_notes(language, list(_drop_page_headers(printed))))
+    lines = list(_drop_notes(language, list(_join_labels(list(_drop_page_headers(printed))))))
     dropped = sum(map(bool, printed)) - sum(map(bool, lines))
     return SourceText(language, measure_layout(lines), lines, dropped)
+
+
+def _join_labels(lines: Sequence[str]) -> Iterator[str]:
+    """The lines, with a paragraph's or point's number that stands on a line of its own put before its text."""
+    label = ""
+    for line in lines:
+        if label and not line:
+            continue
+        if label and _LABEL.fullmatch(line):
+            yield label
+        elif label:
+            line, label = f"{label} {line}", ""
+        if _LABEL.fullmatch(line):
+            label = line
+        else:
+            yield line
+    if label:
+        yield label
 
 
 def _drop_page_headers(lines: Sequence[str]) -> Iterator[str]:
@@ -54,7 +72,7 @@ def _drop_page_headers(lines: Sequence[str]) -> Iterator[str]:
     headers = {
         i
         for wording, positions in places.items()
-        if len(positions) >= _FEWEST_PAGES and _HEADER.fullmatch(wording) and not _HEADING.search(wording)
+        if len(positions) >= _FEWEST_PAGES and _is_header(wording)
         if _rises([lines[position[0]] for position in positions])
         for position in positions
         for i in position
@@ -66,6 +84,14 @@ def _drop_page_headers(lines: Sequence[str]) -> Iterator[str]:
             yield line
             if line:
                 open_sentence = not line.endswith(SENTENCE_ENDS)
+
+
+def _is_header(wording: str) -> bool:
+    """Whether a line whose numbers are replaced by # has the form of a header: "# Laws of Malaysia", "Page #"."""
+    words = re.findall(r"[^\W\d_]{2,}", wording)
+    at_edge = wording.startswith("# ") or wording.endswith(" #")
+    named_page = len(words) > 0 and words[0].lower() == "page"
+    return (named_page or (at_edge and len(words) > 1)) and not _HEADING.search(wording)
 
 
 def _rises(lines: Sequence[str]) -> bool:

@@ -83,12 +83,19 @@ class TitleReader:
                     "("
                 ) else above, everything
             case TitlePlacement.BEFORE_DASH:
-                return _split_at(_INLINE_TITLE, self.layout, everything)
+                title, body = _split_at(_INLINE_TITLE, self.layout, everything)
+                return title, self._without_repeated_heading(heading.number, title, body)
             case TitlePlacement.FIRST_SENTENCE:
                 return _split_at(_TITLE_SENTENCE, self.layout, everything)
             case TitlePlacement.IN_PARENTHESES:
                 return _split_at(_PARENTHESISED_TITLE, self.layout, everything)
         return "", everything
+
+    def _without_repeated_heading(self, number: str, title: str, body: Sequence[str]) -> Sequence[str]:
+        """The body without its own heading, as in "7A. Tribunals.—1[7A. Tribunals.—(1) The Government"."""
+        found = _first_match(_INLINE_TITLE, self.layout, body) if title and body else None
+        repeats = found and letters_only(found[0][1]).endswith(letters_only(number + title))
+        return found[1] if found and repeats else body
 
 
 def _without_stop(title: str) -> str:
@@ -100,6 +107,8 @@ def _without_stop(title: str) -> str:
 
 def is_repealed(title: str, body: Sequence[str]) -> bool:
     """Whether an article says only that it is repealed: "(Deleted by Act A360)"."""
+    if any(PARAGRAPH.match(line) for line in body[1:]):  # "(Deleted)" stands for the first paragraph alone
+        return False
     text = " ".join(filter(None, body))
     if (text or title) and not (text + title).strip(". …*"):  # dots in place of the text
         return True
@@ -146,8 +155,16 @@ def _first_match(
     """The pattern's match at the beginning of the lines, and the lines after it."""
     for text, count in _wrapped(layout, lines):
         if match := pattern.match(text):
-            return match, [*filter(None, [text[match.end() :]]), *lines[count:]]
+            rest, following = text[match.end() :], lines[count:]
+            # What is left of a full line goes on in the next one, however short it is now.
+            if rest and following and layout.is_full(lines[count - 1]) and not _begins_row(following[0]):
+                rest, following = layout.join([rest, following[0]]), following[1:]
+            return match, [*filter(None, [rest]), *following]
     return None
+
+
+def _begins_row(line: str) -> bool:
+    return not line or PARAGRAPH.match(line) is not None or POINT.match(line) is not None
 
 
 def _is_text(layout: LineLayout, rest: str, segment: Sequence[str]) -> bool:
@@ -156,7 +173,7 @@ def _is_text(layout: LineLayout, rest: str, segment: Sequence[str]) -> bool:
         return bool(rest)
     wrapped: list[str] = [rest]
     for line in segment:
-        if not line or not layout.is_full(wrapped[-1]) or PARAGRAPH.match(line) or POINT.match(line):
+        if not layout.is_full(wrapped[-1]) or _begins_row(line):
             break
         wrapped.append(line)
     remaining = any(segment[len(wrapped) - 1 :])
@@ -193,7 +210,8 @@ def _split_at(
 ) -> tuple[str, Sequence[str]]:
     """The title that the pattern finds at the beginning of the lines, and the lines after it."""
     found = _first_match(pattern, layout, lines)
-    return (found[0][1].strip(" ."), found[1]) if found else ("", lines)
+    title = found[0][1].strip() if found else ""
+    return (f"{title}." if title.endswith(" etc") else title, found[1]) if found else ("", lines)
 
 
 def title_start_above(language: Language, lines: Sequence[str], heading: int, floor: int, known: str) -> int:
@@ -208,7 +226,7 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
         if known and letters_only("".join(lines[start:end])) == letters_only(known):
             return start
     start = end
-    while start > floor and _is_title_line(language, lines[start - 1]):
+    while start > floor and _is_title_line(language, lines[start - 1], is_last=start == end):
         start -= 1
     if start == end and end - 1 > floor and not lines[end - 2] and _is_short_title(lines[end - 1]):
         return end - 1
@@ -219,12 +237,13 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
     return heading if first[0].islower() or unfinished else start
 
 
-def _is_title_line(language: Language, line: str) -> bool:
+def _is_title_line(language: Language, line: str, *, is_last: bool) -> bool:
     if not line or len(line) > _LONGEST_TITLE or line.isupper() or language.match_level(line):
         return False
     if PARAGRAPH.match(line) or (POINT.match(line) and not line.endswith(")")):
         return False
-    return not line.endswith((*SENTENCE_ENDS, ",", "—")) or line.endswith("etc.")
+    ends_text = line.endswith((*SENTENCE_ENDS, "—")) or (is_last and line.endswith(","))
+    return not ends_text or line.endswith("etc.")
 
 
 def _is_short_title(line: str) -> bool:

@@ -206,7 +206,7 @@ class Editions:
             JOIN articles ON articles.id = paragraphs.article
             JOIN editions ON editions.id = articles.edition
             LEFT JOIN embeddings ON embeddings.paragraph = paragraphs.id AND encoder = ?
-            WHERE sha256 = ? AND code = ? AND preliminary = 0
+            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND repealed = 0
             ORDER BY articles.id, paragraphs.id
             """,
             [encoder, edition.sha256, edition.code],

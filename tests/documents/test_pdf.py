@@ -10,7 +10,7 @@ import pytest
 from labourqa.documents.document import Document, read_document
 from labourqa.documents.pdf import read_pdf
 from labourqa.errors import DocumentError
-from tests.documents.make_pdf import Text, join_objects, make_pdf, paragraph
+from tests.documents.make_pdf import Bar, Text, join_objects, make_pdf, paragraph
 
 SHARED = Path(__file__).parents[3] / "shared" / "documents"
 
@@ -122,6 +122,27 @@ def test_smaller_type_at_a_pages_foot_without_a_rule_or_a_mark_is_no_footnote() 
     read = read_pdf(make_pdf([*paragraph(60, 720, LINES), *small]))
     assert read.lines[-2:] == ["Form A. Name of the employee", "Form B. Name of the employer"]
     assert read.left_out == ()
+
+
+def test_text_below_a_large_title_and_a_rule_is_no_footnote() -> None:
+    title: list[Text | Bar] = [
+        Text(200, 780, "LABOUR CODE", 18),
+        Text(200, 750, "Act 5 of 1999", 14),
+        Bar(60, 740, 400),
+    ]
+    read = read_pdf(make_pdf([*title, *paragraph(60, 720, LINES)], paragraph(60, 720, LINES)))
+    assert [line for line in read.lines if line][:3] == ["LABOUR CODE", "Act 5 of 1999", LINES[0]]
+    assert read.left_out == ()
+
+
+def test_the_roman_page_numbers_of_front_matter_are_taken_out() -> None:
+    pages = [
+        [*paragraph(60, 720, body(i)), Text(280, 40, number)] for i, number in enumerate(["i", "ii", "iii"])
+    ]
+    read = read_pdf(make_pdf(*pages))
+    assert [(line.kind, line.text) for line in read.left_out] == [
+        ("page number", one) for one in ("i", "ii", "iii")
+    ]
 
 
 def test_a_wider_gap_between_lines_is_a_blank_line() -> None:

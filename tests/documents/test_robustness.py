@@ -64,6 +64,58 @@ def test_a_file_with_something_put_in_or_cut_out_is_read_or_refused(data: st.Dat
     read(sample)
 
 
+def _write_element(tag: str, inside: list[str]) -> str:
+    return f"<{tag}>{''.join(inside)}</{tag.split()[0]}>"
+
+
+def elements(*tags: str) -> st.SearchStrategy[str]:
+    """Well-formed markup of these tags, in any order and depth."""
+
+    def enclose(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        return st.builds(
+            lambda tag, texts: f"<{tag}>{''.join(texts)}</{tag.split()[0]}>",
+            st.sampled_from(tags),
+            st.lists(inside, max_size=5),
+        )
+
+    return st.recursive(st.sampled_from(["", "1.", "(a)", "text ", "\n"]), enclose, max_leaves=40)
+
+
+WORD = elements(
+    "w:p", "w:r", "w:t", "w:pPr", "w:rPr", "w:numPr", 'w:ilvl w:val="12"', 'w:numId w:val="1"', "w:tbl", "w:tr", "w:tc",
+    "w:del", "w:moveFrom", "w:delText", "w:txbxContent", "w:Fallback", "w:tab", 'w:vertAlign w:val="superscript"',
+    'w:sym w:char="x"', 'w:pStyle w:val="a"', "w:vanish", "w:lvl", "w:num", "w:abstractNum", "w:style", "w:numFmt",
+    'w:abstractNumId w:val="0"', 'w:startOverride w:val="5"',
+)  # fmt: skip
+LAW = elements(
+    "article", "section", "part", "chapter", "num", "heading", "paragraph", "point", "list", "content", "p", "sup",
+    "del", "authorialNote", "quotedStructure", "blockList", "item", "table", "tr", "td", 'hcontainer name="article"',
+    "docTitle", "attachments", 'article status="removed"',
+)  # fmt: skip
+PAGE = elements(
+    "p", "ol", 'ol start="5" type="a"', "ul", "li", "table", "tr", "td", "sup", 'a href="#x"', "pre", "nav", "script",
+    "div", 'span style="display:none"', "br", "h1",
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(WORD, WORD)
+def test_any_nesting_of_words_elements_is_read_or_refused(body: str, numbering: str) -> None:
+    read(make_docx(body, numbering=numbering, styles=numbering))
+
+
+@settings(deadline=None)
+@given(LAW)
+def test_any_nesting_of_akoma_ntosos_elements_is_read_or_refused(body: str) -> None:
+    read(f"<akomaNtoso><act><body>{body}</body></act></akomaNtoso>".encode())
+
+
+@settings(deadline=None)
+@given(PAGE)
+def test_any_nesting_of_a_pages_elements_is_read_or_refused(body: str) -> None:
+    read(f"<html>{body}</html>".encode())
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_a_pdf_with_something_put_in_or_cut_out_is_read_or_refused(data: st.DataObject) -> None:

@@ -1,16 +1,19 @@
 """Properties of the parser and of references that hold for any input, tried on generated ones."""
 
 import contextlib
+import textwrap
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from labourqa.errors import NoArticlesError, UnknownArticleError
 from labourqa.law.parser import parse_code
 from labourqa.law.references import Reference, find_mentions, find_references, parse_reference
-from labourqa.law.structure import Article, Code, Paragraph
+from labourqa.law.structure import Code
 
 ANY_TEXT = st.text(max_size=400)
 # Pieces of which laws are made, so that generated texts reach the parser's inner branches.
@@ -57,27 +60,114 @@ def test_no_repeated_text_takes_more_than_linear_time(piece: str) -> None:
     assert time.process_time() - started < SECONDS
 
 
-WORDS = st.sampled_from(
-    ["The employer pays", "An employee rests", "Wages are due in full", "Leave is granted"]
-)
-SENTENCES = st.lists(WORDS, min_size=1, max_size=3).map(lambda words: ". ".join(words) + ".")
-TITLES = st.sampled_from(["Pay", "Annual leave", "Notice of termination", "Night work"])
-PARAGRAPHS = st.lists(SENTENCES, min_size=1, max_size=4).map(
-    lambda texts: (
-        (Paragraph("", texts[0]),)
-        if len(texts) == 1
-        else tuple(Paragraph(str(number), text) for number, text in enumerate(texts, 1))
-    )
-)
-CODES = st.lists(st.tuples(TITLES, PARAGRAPHS), min_size=1, max_size=30).map(
-    lambda articles: tuple(Article(str(number), *article) for number, article in enumerate(articles, 1))
-)
+@dataclass(frozen=True)
+class Printed:
+    """An article as a law prints it."""
+
+    number: str
+    title: str
+    texts: tuple[str, ...]  # of its paragraphs, which are numbered if there are several
 
 
-@settings(max_examples=200, deadline=None)
-@given(CODES)
-def test_a_printed_code_is_read_back(articles: tuple[Article, ...]) -> None:
-    assert parse_code("\n\n".join(article.format() for article in articles)).articles == articles
+SENTENCES = st.lists(
+    st.sampled_from(
+        ["The employer pays the wages of every employee on the day that the contract lays down",
+         "An employee rests for eleven hours in a row between two working days",
+         "Wages are due in full", "Leave is granted on application, unless the work does not allow it",
+         "Whoever employs more than fifty employees keeps a register of them"]
+    ),
+    min_size=1, max_size=3,
+).map(lambda sentences: ". ".join(sentences) + ".")  # fmt: skip
+TITLES = st.sampled_from(
+    ["Pay", "Annual leave", "Notice of termination", "Night work and work on public holidays", "Trade unions",
+     "Transfer of an undertaking to another employer in the course of its restructuring"]
+)  # fmt: skip
+TEXTS = st.lists(SENTENCES, min_size=1, max_size=4).map(tuple)
+
+
+@st.composite
+def laws(draw: st.DrawFn) -> list[Printed]:
+    """Articles 1, 2, 3, ... with some inserted ones, such as 2A."""
+    numbers = [
+        f"{base}{suffix}"
+        for base in range(1, draw(st.integers(6, 20)) + 1)
+        for suffix in ["", *"AB"[: draw(st.sampled_from([0, 0, 0, 1, 2]))]]
+    ]
+    return [Printed(number, draw(TITLES), draw(TEXTS)) for number in numbers]
+
+
+def numbered(texts: Sequence[str], label: str) -> list[str]:
+    return [f"{label.format(n)} {text}" for n, text in enumerate(texts, 1)] if len(texts) > 1 else list(texts)
+
+
+def title_on_line(one: Printed) -> str:
+    return "\n".join([f"Article {one.number}. {one.title}", *numbered(one.texts, "{}.")])
+
+
+def title_below(one: Printed) -> str:
+    return "\n".join([f"Article {one.number}", one.title, "", *numbered(one.texts, "{}.")])
+
+
+def title_above(one: Printed) -> str:
+    return f"{one.title}\n\n{one.number}. " + "\n\n".join(numbered(one.texts, "({})"))
+
+
+def title_before_dash(one: Printed) -> str:
+    return f"{one.number}. {one.title}.—" + "\n".join(numbered(one.texts, "({})"))
+
+
+def title_before_hyphen(one: Printed) -> str:
+    return f"ART. {one.number}. {one.title}. - " + "\n".join(numbered(one.texts, "({})"))
+
+
+def title_in_parentheses(one: Printed) -> str:
+    return "\n".join([f"Article {one.number} ({one.title})", *numbered(one.texts, "({})")])
+
+
+def section_sign(one: Printed) -> str:
+    return "\n".join([f"§ {one.number}. {one.title}", *numbered(one.texts, "({})")])
+
+
+def section_dash(one: Printed) -> str:
+    return "\n".join([f"Section {one.number}—{one.title}.", *numbered(one.texts, "({})")])
+
+
+def number_and_title(one: Printed) -> str:
+    return "\n".join([f"{one.number}. {one.title}", *numbered(one.texts, "({})")])
+
+
+def heading_alone(one: Printed) -> str:
+    return "\n".join([f"Article {one.number}", *numbered(one.texts, "{}.")])
+
+
+def text_on_line(one: Printed) -> str:
+    return f"Article {one.number}. " + "\n".join(numbered(one.texts, "({})"))
+
+
+TITLED = [title_on_line, title_below, title_above, title_before_dash, title_before_hyphen, title_in_parentheses,
+          section_sign, section_dash, number_and_title]  # fmt: skip
+UNTITLED = [heading_alone, text_on_line]
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["unwrapped", "wrapped"])
+@pytest.mark.parametrize("layout", [*TITLED, *UNTITLED], ids=lambda layout: layout.__name__)
+# Without shrinking, which takes minutes on laws of this size.
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(law=laws())
+def test_a_law_is_read_back_from_each_layout(
+    layout: Callable[[Printed], str], wrapped: bool, law: list[Printed]
+) -> None:
+    text = "\n\n".join(map(layout, law))
+    if wrapped:
+        text = "\n".join(textwrap.fill(line, 75) for line in text.split("\n"))
+    articles = parse_code(text).articles
+    assert [one.number for one in articles] == [one.number for one in law]
+    assert [[paragraph.text for paragraph in one.paragraphs] for one in articles] == [
+        list(one.texts) for one in law
+    ]
+    assert [one.title if one.title_is_own else "" for one in articles] == [
+        one.title if layout in TITLED else "" for one in law
+    ]
 
 
 NUMBERS = st.from_regex(r"[1-9]\d{0,2}(\^[1-9])?", fullmatch=True)

@@ -97,7 +97,7 @@ def test_a_database_of_version_0_1_0_keeps_everything(tmp_path: Path) -> None:
             assert [(answer.id, answer.helpful, answer.reason) for answer in answers] == [
                 (7, True, "good"), (8, None, "good"),
             ]  # fmt: skip
-            assert all(answer.report.to_json() == REPORT for answer in answers)
+            assert all(answer.report.to_json() == REPORT | {"repealed": []} for answer in answers)
             assert store.conversations.latest_report(REPORT["question"], "article-cache") is not None
     with Store(path) as store:
         store.editions.remove(edition)
@@ -118,7 +118,7 @@ def test_answers_from_before_conversations_become_conversations_of_their_own(tmp
         [conversation] = store.conversations.search()
         assert conversation.title == "How long?"
         [answer] = store.conversations.answers(conversation.id)
-        assert answer.report.to_json() == REPORT
+        assert answer.report.to_json() == REPORT | {"repealed": []}
 
 
 @pytest.mark.parametrize("name", ["m001_editions", "m003_null_margins"])
