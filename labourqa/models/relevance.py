@@ -142,7 +142,8 @@ class TrainedRelevance:
             for article, text_vectors in zip(articles, _split(vectors, counts), strict=True)
         ]
         classes.append((self._tensors["articles"][-1], float(self._tensors["bias"][-1])))  # out of scope
-        class_scores = [scale * float(vector @ question) + bias for vector, bias in classes]
+        # In float32, as version 0.1 did: the same question gives the same scores to the last digit.
+        class_scores = [scale * (vector @ question) + bias for vector, bias in classes]
 
         class_log_probabilities = _log_softmax(class_scores)
         log_probabilities = _log_softmax(article_scores) + class_log_probabilities[:-1]
