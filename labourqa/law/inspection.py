@@ -18,7 +18,6 @@ _SHORT_CHARACTERS = 30
 _SHOWN = 5  # so many lines or numbers are shown of each finding
 _SAMPLE_CHARACTERS = 300
 _FEW_ARTICLES = 5
-_MUCH_TEXT = 5_000  # characters; few articles of the usual laws are so long
 _FEW_MISSING = 1
 
 
@@ -148,12 +147,10 @@ class _Findings:
         self.confidence = max(self.confidence, confidence, key=("good", "check", "poor").index)
 
     def check_count(self, articles: Sequence[Article], front_characters: int) -> None:
-        """Few articles are a small law, or a large one whose headings were not recognised."""
-        characters = sum(len(article.text) for article in articles)
+        """Few articles, or much text before the first, are signs of headings that were not recognised."""
         if len(articles) < _FEW_ARTICLES:
-            misread = characters > _MUCH_TEXT * len(articles) or front_characters > characters + _MUCH_TEXT
-            self.add("poor" if misread else "check", f"Only {_count(len(articles), 'article')} found.")
-        elif front_characters > characters:
+            self.add("poor", f"Only {_count(len(articles), 'article')} found.")
+        elif front_characters > sum(len(article.text) for article in articles):
             self.add("poor", "More text stands before the first article than in all articles.")
 
     def check_articles(

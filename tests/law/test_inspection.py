@@ -78,22 +78,15 @@ def test_lines_that_belong_to_no_article_are_counted_and_shown() -> None:
     assert report.confidence == "check"
 
 
-def test_few_articles_are_to_be_checked() -> None:
+def test_few_articles_make_the_reading_poor() -> None:
     report = report_on(law_of("1", "2"))
-    assert (report.confidence, report.reasons) == ("check", ("Only 2 articles are found.",))
+    assert (report.confidence, report.reasons) == ("poor", ("Only 2 articles are found.",))
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        law_of("1", "2", text=f"{SENTENCE} " * 100),
-        f"{SENTENCE}\n" * 100 + law_of("1", "2"),
-        f"{SENTENCE}\n" * 100 + law_of("1", "2", "3", "4", "5", "6"),
-    ],
-    ids=["long articles", "long front", "long front before more articles"],
-)
-def test_few_articles_beside_much_text_make_the_reading_poor(text: str) -> None:
-    assert report_on(text).confidence == "poor"
+def test_more_text_before_the_articles_than_in_them_makes_the_reading_poor() -> None:
+    report = report_on(f"{SENTENCE}\n" * 100 + law_of(*NUMBERS))
+    assert report.confidence == "poor"
+    assert report.reasons == ("More text stands before the first article than in all articles.",)
 
 
 def test_a_text_that_begins_in_the_middle_of_a_law_is_not_poor() -> None:
