@@ -34,6 +34,7 @@ _OPENS_LIST = re.compile(r"(?:[—–:-]|^)$")
 _CONTINUES_LIST = re.compile(r"(?:[;,.]|\b(?:and|or))$")
 _LABEL_CONTEXT = 6  # characters before a label that tell whether it is one
 _LETTERS = tuple("abcdefghijklmnopqrstuvwxyz") + tuple(2 * letter for letter in "abcdefghijklmnopqrstuvwxyz")
+_LIST_STARTS = ("(a) ", "(i) ")  # of a list, even after "are -"
 _ROMANS = (
     "i",
     "ii",
@@ -115,7 +116,7 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
     sentence_ended = True
     for i, line in enumerate(lines):
         opened: list[_Row] = []
-        if not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
+        if line.startswith(_LIST_STARTS) or not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
             opened, numbers = _match_numbers(lines, i, numbers)
         begins = not rows or not layout.width or (sentence_ended and not line[:1].islower())
         if not opened and line and (begins or _begins_definition(lines, i)):

@@ -1,5 +1,6 @@
 """How the laws of many countries are laid out: a small law of each kind, written for these tests."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,13 @@ def test_a_law_of_each_layout_is_read(name: str) -> None:
     assert [describe(article) for article in law.code.articles] == articles
     assert law.report.language == language
     assert not law.report.unassigned_lines or name == "united-kingdom"
+
+
+@pytest.mark.parametrize("width", [70, 100])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_law_of_each_layout_is_read_from_wrapped_lines(name: str, width: int) -> None:
+    text = "\n".join(textwrap.fill(line, width) for line in text_of(name).split("\n"))
+    assert [describe(article) for article in parse_code(text).articles] == LAYOUTS[name][1]
 
 
 @pytest.mark.parametrize("name", ["untitled", "untitled-wrapped", "china", "france"])
