@@ -83,12 +83,19 @@ class TitleReader:
                     "("
                 ) else above, everything
             case TitlePlacement.BEFORE_DASH:
-                return _split_at(_INLINE_TITLE, self.layout, everything)
+                title, body = _split_at(_INLINE_TITLE, self.layout, everything)
+                return title, self._without_repeated_heading(heading.number, title, body)
             case TitlePlacement.FIRST_SENTENCE:
                 return _split_at(_TITLE_SENTENCE, self.layout, everything)
             case TitlePlacement.IN_PARENTHESES:
                 return _split_at(_PARENTHESISED_TITLE, self.layout, everything)
         return "", everything
+
+    def _without_repeated_heading(self, number: str, title: str, body: Sequence[str]) -> Sequence[str]:
+        """The body without its own heading, as in "7A. Tribunals.—1[7A. Tribunals.—(1) The Government"."""
+        found = _first_match(_INLINE_TITLE, self.layout, body) if title and body else None
+        repeats = found and letters_only(found[0][1]).endswith(letters_only(number + title))
+        return found[1] if found and repeats else body
 
 
 def _without_stop(title: str) -> str:
@@ -100,6 +107,8 @@ def _without_stop(title: str) -> str:
 
 def is_repealed(title: str, body: Sequence[str]) -> bool:
     """Whether an article says only that it is repealed: "(Deleted by Act A360)"."""
+    if any(PARAGRAPH.match(line) for line in body[1:]):  # "(Deleted)" stands for the first paragraph alone
+        return False
     text = " ".join(filter(None, body))
     if (text or title) and not (text + title).strip(". …*"):  # dots in place of the text
         return True
@@ -201,10 +210,13 @@ def _split_at(
 ) -> tuple[str, Sequence[str]]:
     """The title that the pattern finds at the beginning of the lines, and the lines after it."""
     found = _first_match(pattern, layout, lines)
-    return (found[0][1].strip(" ."), found[1]) if found else ("", lines)
+    title = found[0][1].strip() if found else ""
+    return (f"{title}." if title.endswith(" etc") else title, found[1]) if found else ("", lines)
 
 
-def title_start_above(language: Language, lines: Sequence[str], heading: int, floor: int, known: str) -> int:
+def title_start_above(
+    language: Language, layout: LineLayout, lines: Sequence[str], heading: int, floor: int, known: str
+) -> int:
     """The first of the lines above a heading that are its title; the heading's own line if none is.
 
     The lines from `floor` on may be the title's. `known` is the title in the table of contents, "" without one.
@@ -217,13 +229,15 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
             return start
     start = end
     while start > floor and _is_title_line(language, lines[start - 1], is_last=start == end):
+        if start < end and not (layout.is_full(lines[start - 1]) or lines[start][0].islower()):
+            break  # a line of its own: the heading of a group of articles
         start -= 1
     if start == end and end - 1 > floor and not lines[end - 2] and _is_short_title(lines[end - 1]):
         return end - 1
     if start == end or end - start > _MAX_TITLE_LINES:
         return heading
     first, before = lines[start], lines[start - 1] if start > floor else ""
-    unfinished = before and not before.endswith((*SENTENCE_ENDS, ".”", "]", ")")) and not before.isupper()
+    unfinished = layout.continues(before) and not before.endswith((".”", "]", ")"))
     return heading if first[0].islower() or unfinished else start
 
 

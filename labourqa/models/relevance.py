@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import safe_open
 
 from labourqa.config import DATA
@@ -142,7 +142,8 @@ class TrainedRelevance:
             for article, text_vectors in zip(articles, _split(vectors, counts), strict=True)
         ]
         classes.append((self._tensors["articles"][-1], float(self._tensors["bias"][-1])))  # out of scope
-        class_scores = [scale * float(vector @ question) + bias for vector, bias in classes]
+        # In float32, as version 0.1 did: the same question gives the same scores to the last digit.
+        class_scores = [scale * (vector @ question) + bias for vector, bias in classes]
 
         class_log_probabilities = _log_softmax(class_scores)
         log_probabilities = _log_softmax(article_scores) + class_log_probabilities[:-1]
@@ -171,6 +172,6 @@ def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
     return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
-def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:
+def _log_softmax(scores: ArrayLike) -> NDArray[np.float64]:
     log_probabilities: NDArray[np.float64] = np.array(scores) - np.logaddexp.reduce(scores)
     return log_probabilities

@@ -1,6 +1,7 @@
 """The page's behaviour around the model, with models that need no torch and a code of three articles."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -72,6 +73,24 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_are_tried_again(
     assert not app.error
     ask(app, QUESTION)
     assert "one and a half times" in texts(app)
+
+
+def test_a_click_is_not_lost_when_the_models_are_ready_at_that_moment(server: None) -> None:
+    class ReadyAfterFirstLook(threading.Event):
+        looked = False
+
+        def is_set(self) -> bool:
+            looked, self.looked = self.looked, True
+            return looked
+
+    app = open_page()
+    run_until_loaded(app)
+    from server import server as page_server  # from app/, which is on the path here
+
+    page_server().loading.finished = ReadyAfterFirstLook()
+    page_server().loading.finished.set()
+    app.button(key="example-case-2").click().run()
+    assert "Nothing in the Labour Code of Nowhere answers this question" in texts(app)
 
 
 def test_too_little_memory_is_one_sentence(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
