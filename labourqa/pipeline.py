@@ -31,7 +31,7 @@ from labourqa.engine.startup import Models, load_models
 from labourqa.errors import QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
-from labourqa.ingestion import inspect_file
+from labourqa.ingestion import Inspection, inspect_file
 from labourqa.law.citations import find_related, resolve_reference
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, find_mentions
@@ -105,13 +105,19 @@ class Assistant:
         `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
         NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
         """
-        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+
+    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
+        """Store a code that was inspected as the current edition.
+
+        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        """
+        document = inspection.document
         if inspection.report.confidence == "poor" and not force:
             raise UncertainCodeError(
-                f"{inspection.document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
+                f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        document = inspection.document
         return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
 
     def current_edition(self) -> Edition:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import safe_open
 
 from labourqa.config import DATA
@@ -172,6 +172,6 @@ def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
     return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
-def _log_softmax(scores: Sequence[float]) -> NDArray[np.float64]:
+def _log_softmax(scores: ArrayLike) -> NDArray[np.float64]:
     log_probabilities: NDArray[np.float64] = np.array(scores) - np.logaddexp.reduce(scores)
     return log_probabilities
