@@ -311,6 +311,7 @@ def test_a_paragraph_that_is_not_there_is_named(english: Code) -> None:
     ],
     ids=lambda text: text[:30],
 )
+@pytest.mark.slow
 def test_a_hostile_text_takes_little_time(text: str) -> None:
     for article in parse_code(text).articles:
         assert len(find_references(article.text)) < 10

@@ -51,6 +51,7 @@ def get(law: ParsedLaw, number: str) -> Article:
 @pytest.mark.parametrize(
     ("name", "count", "first", "last", "repealed", "confidence"), LAWS, ids=[law[0] for law in LAWS]
 )
+@pytest.mark.slow
 def test_a_published_law_has_all_its_articles(
     name: str, count: int, first: str, last: str, repealed: int, confidence: str
 ) -> None:
