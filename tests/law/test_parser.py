@@ -41,7 +41,7 @@ def russian() -> Code:
     return parse_shared("documents/labour-code-russia.ru.docx")
 
 
-@pytest.fixture(params=["english", "lithuanian", "pdf", "russian"])
+@pytest.fixture(params=["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow), "russian"])
 def code(request: pytest.FixtureRequest) -> Code:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Code)
@@ -66,7 +66,7 @@ def wrap(body: str, title: str = "Article 1. Purpose") -> str:
 # The real codes
 
 
-@pytest.mark.parametrize("name", ["english", "lithuanian", "pdf"])
+@pytest.mark.parametrize("name", ["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_the_lithuanian_code_has_its_257_articles_in_order(name: str, request: pytest.FixtureRequest) -> None:
     code = request.getfixturevalue(name)
     assert [article.number for article in code.articles] == NUMBERS
