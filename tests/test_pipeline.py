@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from labourqa.answering.conversation import Turn
+from labourqa.answering.question import check_question, resolve_mentions
 from labourqa.config import Settings
+from labourqa.engine.startup import choose_method
 from labourqa.errors import EngineError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.law.edition import Edition
@@ -20,10 +22,7 @@ from labourqa.methods import METHODS
 from labourqa.pipeline import (
     CALIBRATION_QUESTION,
     Assistant,
-    check_question,
-    choose_method,
     open_assistant,
-    resolve_mentions,
 )
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code

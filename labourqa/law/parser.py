@@ -70,6 +70,7 @@ def parse_law(text: str, act: str | None = None) -> ParsedLaw:
         front_lines=reading.front_lines,
         dropped_lines=source.dropped_lines,
         unassigned=reading.unassigned,
+        front_characters=reading.front_characters,
     )
     return ParsedLaw(code, listed, report)
 
@@ -100,6 +101,7 @@ class _Reading:
 
     articles: tuple[Article, ...]
     front_lines: int
+    front_characters: int
     unassigned: tuple[str, ...]
 
 
@@ -143,7 +145,7 @@ def _read_act(source: SourceText, act: Act) -> _Reading:
         else:
             unassigned += filter(None, body)
     front = lines[act.start : blocks[0].first]
-    return _Reading(tuple(articles), sum(map(bool, front)), tuple(unassigned))
+    return _Reading(tuple(articles), sum(map(bool, front)), sum(map(len, front)), tuple(unassigned))
 
 
 def _find_blocks(source: SourceText, act: Act) -> list[_Block]:

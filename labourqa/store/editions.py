@@ -97,7 +97,8 @@ class Editions:
         name, _, version = (part.strip() for part in wanted.partition("@"))
         codes = self.codes()
         exact = [code for code in codes if code.casefold() == name.casefold()]
-        names = exact or [code for code in codes if name.casefold() in code.casefold()]
+        names = [name] if name in codes else exact
+        names = names or [code for code in codes if name.casefold() in code.casefold()]
         if len(names) != 1:
             found = "several codes have" if names else "no code has"
             raise NoEditionError(f"{found.capitalize()} {name!r} in the name; run `labourqa codes`.")

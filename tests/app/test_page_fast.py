@@ -160,6 +160,22 @@ def test_an_edition_is_chosen_by_its_text_and_not_by_its_name(
     assert "1 of 1 articles read" in app.expander[-1].label
 
 
+def test_a_code_with_gaps_is_stored_after_the_visitor_saw_them(
+    server: None, home: Path, no_installation: None
+) -> None:
+    app = open_page("settings")
+    gaps = "LAW OF GAPS\n\n" + "".join(
+        f"Article {number}. Title {number}\n1. One.\n" for number in (1, 9, 30)
+    )
+    app.file_uploader[0].upload("gaps.txt", gaps.encode()).run()
+    assert "Numbers 2–8, 10–29 are missing." in texts(app)
+    app.button(key="store-code").click().run()
+    assert not app.error
+    with Store(Settings(home=home).database) as store:
+        assert store.editions.current().source == "gaps.txt"
+    assert not app.warning
+
+
 def test_the_citations_of_an_answer_open_while_its_edition_is_stored(server: None, home: Path) -> None:
     app = open_page()
     ask(app, QUESTION)

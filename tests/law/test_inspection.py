@@ -80,8 +80,13 @@ def test_lines_that_belong_to_no_article_are_counted_and_shown() -> None:
 
 def test_few_articles_make_the_reading_poor() -> None:
     report = report_on(law_of("1", "2"))
+    assert (report.confidence, report.reasons) == ("poor", ("Only 2 articles are found.",))
+
+
+def test_more_text_before_the_articles_than_in_them_makes_the_reading_poor() -> None:
+    report = report_on(f"{SENTENCE}\n" * 100 + law_of(*NUMBERS))
     assert report.confidence == "poor"
-    assert report.reasons == ("Only 2 articles are found.",)
+    assert report.reasons == ("More text stands before the first article than in all articles.",)
 
 
 def test_a_text_that_begins_in_the_middle_of_a_law_is_not_poor() -> None:

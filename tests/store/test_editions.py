@@ -160,6 +160,15 @@ def test_a_code_is_found_by_its_name_a_part_of_it_and_a_date(
     assert (found.code, found.date) == (name, date)
 
 
+def test_codes_whose_names_differ_only_in_case_are_found_by_their_exact_names(several_codes: Store) -> None:
+    other = replace(small_code(), name="WAGES ACT")
+    edition = several_codes.editions.save(other, source="x", sha256="e" * 64)
+    assert several_codes.editions.find("WAGES ACT") == edition
+    assert several_codes.editions.find("Wages Act") != edition
+    with pytest.raises(NoEditionError, match="Several codes"):
+        several_codes.editions.find("wages act")
+
+
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from labourqa.answering.question import check_question
 from labourqa.benchmark.chart import draw_chart
 from labourqa.benchmark.compare import compare_methods, read_margins, repeat_articles
 from labourqa.benchmark.results import BenchmarkResult, RefusedMethod, check_writable, write_results
@@ -20,7 +21,7 @@ from labourqa.engine.startup import load_models
 from labourqa.errors import SettingsError
 from labourqa.law.structure import Article
 from labourqa.methods import BENCHMARK_METHODS
-from labourqa.pipeline import check_question, open_assistant
+from labourqa.pipeline import open_assistant
 from labourqa.progress import Progress
 
 # 19 tokens with the embedded model's tokenizer; 25 with the template after it.

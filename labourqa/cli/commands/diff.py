@@ -1,5 +1,6 @@
 """`labourqa diff`."""
 
+import os
 import re
 import sys
 from collections import Counter
@@ -60,7 +61,7 @@ def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: b
     if summary:
         _print_summary(changes)
     else:
-        _print_changes(changes, coloured=sys.stdout.isatty())
+        _print_changes(changes, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
 
 
 def _find_edition(assistant: Assistant, wanted: str) -> Edition:
@@ -80,7 +81,7 @@ def _print_summary(changes: Sequence[ArticleChange]) -> None:
 
 def _print_changes(changes: Sequence[ArticleChange], *, coloured: bool) -> None:
     for change in changes:
-        heading = f"{_name(change)}: {change.kind}"
+        heading = printable(f"{_name(change)}: {change.kind}")
         if change.kind == "renumbered" and change.words:
             heading += " and changed"
         click.echo("\n" + (click.style(heading, bold=True) if coloured else heading))
