@@ -41,6 +41,7 @@ from labourqa.law.windows import split_windows
 from labourqa.memory import peak_memory_bytes
 from labourqa.methods import Method, ScoringMode
 from labourqa.models.relevance import Relevance
+from labourqa.models.texts import TEXTS_VERSION
 from labourqa.progress import Progress, SilentProgress, count_up, show_share
 from labourqa.store import Store
 
@@ -60,7 +61,7 @@ class PreparedCode:
     edition: Edition
     articles: tuple[Article, ...]  # without repealed ones
     windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
-    embeddings: NDArray[np.float32]  # (texts, dimensions): of paragraphs and points, in order
+    embeddings: NDArray[np.float32]  # (vectors, dimensions): see TrainedRelevance.embed
     prefix_cache: PrefixCacheHandle | None  # None for methods that do without
 
 
@@ -162,7 +163,7 @@ class Assistant:
         with self.prepare(edition or self.current_edition()) as code:
             started = time.perf_counter()
             relevance = self.models.relevance.score(
-                code.articles, code.embeddings, encoder.encode([question])[0]
+                code.articles, code.embeddings, question, encoder.encode([question])[0]
             )
             named, unknown, repealed = self._resolve_mentions(question, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
@@ -254,12 +255,16 @@ class Assistant:
         )
 
     def _embed(self, edition: Edition, articles: Sequence[Article]) -> NDArray[np.float32]:
-        encoder, editions = self.models.encoder, self.store.editions
-        embeddings = editions.embeddings(edition, encoder.name)
+        models, editions = self.models, self.store.editions
+        counts = [
+            sum(paragraph) for article in models.relevance.count_vectors(articles) for paragraph in article
+        ]
+        name = f"{models.encoder.name} {TEXTS_VERSION}"
+        embeddings = editions.embeddings(edition, name, counts)
         if embeddings is None:
             show = show_share(self.progress, "preparing the code for search")
-            embeddings = self.models.relevance.embed(articles, partial(encoder.encode, show_share=show))
-            editions.save_embeddings(edition, encoder.name, embeddings)
+            embeddings = models.relevance.embed(articles, partial(models.encoder.encode, show_share=show))
+            editions.save_embeddings(edition, name, counts, embeddings)
         return embeddings
 
     def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:

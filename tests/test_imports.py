@@ -31,7 +31,7 @@ OWNERS = {
     "rich": {"cli"},
     "click": {"cli"},
     "py3langid": {"answering", "law"},
-    "snowballstemmer": {"answering"},
+    "snowballstemmer": {"answering", "models"},
     "platformdirs": {"config"},
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -30,6 +30,10 @@ class SentenceEncoder:
         for name, delta in relevance.lora_deltas.items():
             self._model.get_submodule(name).weight.data += torch.from_numpy(delta)
 
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, of which `encode` reads the first MAX_TOKENS."""
+        return [len(ids) for ids in self._tokenizer(list(texts))["input_ids"]]
+
     def encode(
         self, texts: Sequence[str], *, show_share: Callable[[float], None] | None = None
     ) -> NDArray[np.float32]:

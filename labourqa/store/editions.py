@@ -1,6 +1,6 @@
 """Editions of labour codes: their articles, and what models computed about them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby
 from typing import Any
@@ -199,8 +199,8 @@ class Editions:
     def save_calibration_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
         self._save_article_values("calibration_margins", "margin", "model", edition, model, margins)
 
-    def embeddings(self, edition: Edition, encoder: str) -> NDArray[np.float32] | None:
-        """(texts, dimensions): a row for each paragraph, followed by one for each of its points, in order.
+    def embeddings(self, edition: Edition, encoder: str, counts: Sequence[int]) -> NDArray[np.float32] | None:
+        """(vectors, dimensions): `counts` vectors of each paragraph of the articles that are not repealed, in order.
 
         None if `encoder` has not run yet.
         """
@@ -208,15 +208,19 @@ class Editions:
         if not rows or any(row["vector"] is None for row in rows):
             return None
         return np.concatenate(
-            [np.frombuffer(row["vector"], dtype="<f4").reshape(row["texts"], -1) for row in rows]
+            [
+                np.frombuffer(row["vector"], dtype="<f4").reshape(count, -1)
+                for row, count in zip(rows, counts, strict=True)
+            ]
         )
 
-    def save_embeddings(self, edition: Edition, encoder: str, vectors: NDArray[np.float32]) -> None:
-        """`vectors`: as `embeddings` returns them."""
+    def save_embeddings(
+        self, edition: Edition, encoder: str, counts: Sequence[int], vectors: NDArray[np.float32]
+    ) -> None:
+        """`counts` and `vectors`: as for `embeddings`."""
         rows = self._embedding_rows(edition, encoder)
-        counts = [row["texts"] for row in rows]
         if sum(counts) != len(vectors):
-            raise ValueError(f"{len(vectors)} vectors for {sum(counts)} texts")
+            raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
         parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
         with self._database.transaction() as db:
             db.table("embeddings").insert_all(
@@ -228,13 +232,10 @@ class Editions:
             )
 
     def _embedding_rows(self, edition: Edition, encoder: str) -> list[dict[str, Any]]:
-        """Each paragraph's id, number of texts (itself and its points), and vectors as stored or None."""
+        """Each paragraph's id and its vectors as stored, or None."""
         return self._database.rows(
             """
-            SELECT
-                paragraphs.id AS paragraph,
-                (SELECT 1 + count(*) FROM points WHERE points.paragraph = paragraphs.id) AS texts,
-                vector
+            SELECT paragraphs.id AS paragraph, vector
             FROM paragraphs
             JOIN articles ON articles.id = paragraphs.article
             JOIN editions ON editions.id = articles.edition

@@ -13,7 +13,8 @@ from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import Case, read_cases
 from labourqa.evaluation.metrics import recall_at, reciprocal_rank
 from labourqa.law.structure import Code
-from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest, embedding_texts
+from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest
+from labourqa.models.texts import trained_texts, window_texts
 from tests.conftest import small_code
 
 model = pytest.mark.model
@@ -22,15 +23,6 @@ model = pytest.mark.model
 @pytest.fixture(scope="module")
 def trained() -> TrainedRelevance:
     return TrainedRelevance()
-
-
-def test_paragraphs_and_points_are_encoded_with_the_article_s_title() -> None:
-    assert embedding_texts(small_code().articles[:1]) == [
-        "Kinds of Leave. Leave is annual or special.",
-        "Kinds of Leave. Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1).",
-        "Kinds of Leave. Special leave is granted for: a wedding;",
-        "Kinds of Leave. Special leave is granted for: study under Article 2^1(1).",
-    ]
 
 
 def test_a_digest_changes_with_the_articles_text(code: Code) -> None:
@@ -45,7 +37,7 @@ def test_the_article_with_the_text_nearest_to_the_question_is_the_most_probable(
     """On a code without trained vectors, where an article's class vector is the mean direction of its texts."""
     articles = small_code().articles
     vectors = np.eye(6, 384, dtype=np.float32)  # 2 + 2 points, 1, 1
-    relevance = trained.score(articles, vectors, vectors[4])
+    relevance = trained.score(articles, vectors, "?", vectors[4])
     assert max(relevance.articles, key=lambda number: relevance.articles[number]) == "2"
     assert relevance.articles["2^1"] == pytest.approx(relevance.articles["1"], abs=2)
     assert sum(math.exp(value) for value in relevance.articles.values()) < 1.000001
@@ -61,11 +53,12 @@ def test_only_texts_without_a_trained_vector_are_encoded(trained: TrainedRelevan
         return np.ones((len(texts), 384), dtype=np.float32)
 
     amended = dataclasses.replace(code.articles[1], title="Amended")
+    texts = [window for paragraph in window_texts(amended) for text in paragraph for window in text]
     articles = (code.articles[0], amended, code.articles[2])
     vectors = trained.embed(articles, encode)
-    assert encoded == embedding_texts([amended])
-    assert vectors.shape == (len(embedding_texts(articles)), 384)
-    first = len(embedding_texts(articles[:1]))
+    assert encoded == texts
+    first, last = (len(trained_texts(code.articles[i])) for i in (0, 2))
+    assert vectors.shape == (first + len(texts) + last, 384)
     assert (vectors == 1).all(1).nonzero()[0].tolist() == list(range(first, first + len(encoded)))
     assert np.linalg.norm(vectors[:first], axis=1) == pytest.approx(1, abs=0.01)
 
@@ -73,11 +66,12 @@ def test_only_texts_without_a_trained_vector_are_encoded(trained: TrainedRelevan
 @pytest.fixture(scope="module")
 def scored(code: Code, models: Models) -> list[tuple[Case, Relevance]]:
     """Every seventh development question, with vectors of the texts from the encoder, not the trained ones."""
-    vectors = models.encoder.encode(embedding_texts(code.articles))
+    articles = [dataclasses.replace(article, title=f"{article.title} ") for article in code.articles]
+    vectors = models.relevance.embed(articles, models.encoder.encode)
     cases = read_cases(DATA / "questions-dev.jsonl")[::7]
     questions = models.encoder.encode([case.question for case in cases])
     return [
-        (case, models.relevance.score(code.articles, vectors, question))
+        (case, models.relevance.score(articles, vectors, case.question, question))
         for case, question in zip(cases, questions, strict=True)
     ]
 

@@ -57,7 +57,7 @@ def save_with_everything(store: Store, code: Code) -> Edition:
     """Save the code with one value of each kind that models compute."""
     edition = store.editions.save(code, source="nowhere.txt", sha256="0" * 64)
     store.editions.save_token_counts(edition, "t", {"1": 5})
-    store.editions.save_embeddings(edition, "e", np.ones((6, 2), dtype=np.float32))
+    store.editions.save_embeddings(edition, "e", [1, 3, 1, 1], np.ones((6, 2), dtype=np.float32))
     store.editions.save_calibration_margins(edition, "m", {"2": 0.5, "2^1": 1.5})
     return edition
 
@@ -284,12 +284,13 @@ def test_calibration_margins_are_stored_by_model_and_completed_later(
     assert store.editions.calibration_margins(small_edition, "b") == {}
 
 
-def test_embeddings_come_back_in_the_order_of_paragraphs_and_points(
+def test_embeddings_come_back_in_order_with_as_many_vectors_of_a_paragraph_as_were_saved(
     store: Store, small_edition: Edition
 ) -> None:
-    vectors = np.arange(12, dtype=np.float32).reshape(6, 2)  # four paragraphs, one with two points
-    assert store.editions.embeddings(small_edition, "e") is None
-    store.editions.save_embeddings(small_edition, "e", vectors)
-    loaded = store.editions.embeddings(small_edition, "e")
+    vectors = np.arange(16, dtype=np.float32).reshape(8, 2)
+    counts = [2, 4, 1, 1]  # four paragraphs
+    assert store.editions.embeddings(small_edition, "e", counts) is None
+    store.editions.save_embeddings(small_edition, "e", counts, vectors)
+    loaded = store.editions.embeddings(small_edition, "e", counts)
     assert loaded is not None
     np.testing.assert_array_equal(loaded, vectors)
