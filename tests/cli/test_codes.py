@@ -138,7 +138,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("typed", "status", "remaining"), [("y\n", 0, 2), ("n\n", 130, 3), ("", 130, 3)])
+@pytest.mark.parametrize(("typed", "status", "remaining"), [("y\n", 0, 2), ("n\n", 0, 3), ("", 130, 3)])
 def test_on_a_terminal_a_removal_is_confirmed(
     codes: Path,
     capsys: pytest.CaptureFixture[str],

@@ -290,10 +290,12 @@ def test_ui_serves_the_page_with_the_settings_of_its_flags(
     monkeypatch.setattr("streamlit.web.cli.main", lambda arguments, **_: served.append(arguments))
     for name in ("CODE", "MODEL", "PRECISION", "METHOD", "CACHE_BITS"):
         monkeypatch.setenv(f"LABOURQA_{name}", "")  # restored after the test
-    assert main(["ui", "--port", "8600", "--model", "my-model", "--cache-bits", "8"]) == 0
+    flags = ["--model", "my-model", "--cache-bits", "8", "--code", "lithuania"]
+    assert main(["ui", "--port", "8600", *flags]) == 0
     assert served == [["run", str(PAGE), "--server.port=8600"]]
     page_settings = load_settings({})
     assert (page_settings.model, page_settings.cache_bits) == ("my-model", 8)
+    assert page_settings.code == "lithuania"
     assert (page_settings.precision, page_settings.method) == ("auto", "auto")
     assert (home / "labourqa.db").is_file()
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
 from labourqa.cli.commands.diff import format_words
@@ -155,7 +156,16 @@ def test_colours_stand_in_place_of_the_marks() -> None:
     words = compare_words("Leave lasts twenty days.", "Leave lasts thirty days.")
     assert "".join(format_words(words, coloured=False)) == "Leave lasts [-twenty-]{+thirty+} days."
     coloured = "".join(format_words(words, coloured=True))
-    assert coloured == "Leave lasts \x1b[31m\x1b[9mtwenty\x1b[0m\x1b[32mthirty\x1b[0m days."
+    assert coloured == ("Leave lasts \x1b[31m\x1b[9mtwenty\x1b[0m \x1b[32m\x1b[4mthirty\x1b[0m days.")
+
+
+def test_an_added_line_begins_on_a_line_of_its_own() -> None:
+    words = compare_words("1. Leave is paid.", "1. Leave is due.\n2. Rest is due.")
+    for coloured, shown in ((False, "1. Leave is [-paid.-]{+due.\n2. Rest is due.+}"),
+                            (True, "1. Leave is paid. due.\n2. Rest is due.")):  # fmt: skip
+        assert click.unstyle("".join(format_words(words, coloured=coloured))) == shown
+    words = compare_words("Leave is paid. Always.", "Leave is paid.\n2. Rest too.")
+    assert "".join(format_words(words, coloured=False)) == "Leave is paid. [-Always.-]\n{+2. Rest too.+}"
 
 
 def test_a_law_cannot_command_the_terminal_through_its_changes() -> None:

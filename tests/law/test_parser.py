@@ -42,7 +42,7 @@ def russian() -> Code:
     return parse_shared("documents/labour-code-russia.ru.docx")
 
 
-@pytest.fixture(params=["english", "lithuanian", "pdf", "russian"])
+@pytest.fixture(params=["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow), "russian"])
 def code(request: pytest.FixtureRequest) -> Code:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Code)
@@ -67,7 +67,7 @@ def wrap(body: str, title: str = "Article 1. Purpose") -> str:
 # The real codes
 
 
-@pytest.mark.parametrize("name", ["english", "lithuanian", "pdf"])
+@pytest.mark.parametrize("name", ["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_the_lithuanian_code_has_its_257_articles_in_order(name: str, request: pytest.FixtureRequest) -> None:
     code = request.getfixturevalue(name)
     assert [article.number for article in code.articles] == NUMBERS
@@ -320,6 +320,7 @@ def test_a_paragraph_that_is_not_there_is_named(english: Code) -> None:
     ],
     ids=lambda text: text[:30],
 )
+@pytest.mark.slow
 def test_a_hostile_text_takes_little_time(text: str) -> None:
     for article in parse_code(text).articles:
         assert len(find_references(article.text)) < 10

@@ -49,6 +49,7 @@ def test_any_text_gives_references_or_one_sentence(text: str) -> None:
     "TAR pastaba. ", "Papildyta a ", "(в ред. ", "—(1) ", "[Footnote] 1. ", "... 5\n", "1",
     "Deleted by Act A1\n", "SCHEDULE\n", "\xad\n",
 ])  # fmt: skip
+@pytest.mark.slow
 def test_no_repeated_text_takes_more_than_linear_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
     started = time.process_time()
@@ -154,6 +155,7 @@ UNTITLED = [heading_alone, text_on_line]
 # Without shrinking, which takes minutes on laws of this size.
 @settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(law=laws())
+@pytest.mark.slow
 def test_a_law_is_read_back_from_each_layout(
     layout: Callable[[Printed], str], wrapped: bool, law: list[Printed]
 ) -> None:

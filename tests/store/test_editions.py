@@ -212,6 +212,7 @@ def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, smal
     assert store.editions.articles(store.editions.current()) == articles
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_ingesting_leaves_the_old_edition_answering(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with Store(path) as store:

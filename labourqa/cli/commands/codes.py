@@ -84,7 +84,9 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
         if not yes:
             if not sys.stdin.isatty():
                 raise click.UsageError("Add --yes to remove an edition where no one can be asked.")
-            click.confirm(f"Remove {found}?", abort=True, err=True)
+            if not click.confirm(f"Remove {found}?", err=True):
+                print_message("Nothing was removed.")
+                return
         editions.remove(found)
         remaining = editions.all()
     print_result(f"Removed: {found}")

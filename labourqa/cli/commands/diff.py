@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
@@ -22,6 +22,8 @@ from labourqa.text import printable
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 _CONTEXT_WORDS = 12  # unchanged words shown on each side of a change
 _ALMOST_ALL = 0.9  # of the articles
+_REMOVED = {"fg": "red", "strikethrough": True}  # not told apart by the colour alone
+_ADDED = {"fg": "green", "underline": True}
 _KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 
@@ -85,9 +87,8 @@ def _print_changes(changes: Sequence[ArticleChange], *, coloured: bool) -> None:
         if change.kind == "renumbered" and change.words:
             heading += " and changed"
         click.echo("\n" + (click.style(heading, bold=True) if coloured else heading))
-        text = "".join(format_words(change.words, coloured=coloured)).strip() or printable(
-            change.article.title
-        )
+        title = printable(change.article.title)  # alone where no words changed
+        text = "".join(format_words(change.words, coloured=coloured)).strip() or title
         for line in text.splitlines():
             click.echo(f"    {line}".rstrip())
 
@@ -106,21 +107,28 @@ def format_words(words: Sequence[WordChange], *, coloured: bool) -> Iterator[str
         if run.is_unchanged:
             yield _shorten(printable(run.new), is_first=i == 0, is_last=i == len(words) - 1)
             continue
-        # An added run stands where the removed one stood, directly after it.
-        yield from _mark(printable(run.old), "[-{}-]", {"fg": "red", "strikethrough": True}, coloured)
-        added = printable(run.new)
-        yield from _mark(added.lstrip() if run.old else added, "{{+{}+}}", {"fg": "green"}, coloured)
+        old_space, old = _split_space(printable(run.old))
+        new_space, new = _split_space(printable(run.new))
+        if old:
+            yield old_space + _mark(old, "[-{}-]", _REMOVED if coloured else None)
+        if old and new and "\n" not in new_space.removeprefix(old_space):  # on the same line
+            new_space = " " if coloured else ""
+        if new:
+            yield new_space + _mark(new, "{{+{}+}}", _ADDED if coloured else None)
 
 
-def _mark(words: str, marks: str, style: dict[str, object], coloured: bool) -> Iterator[str]:
-    """The words between marks or in colour, the space before them outside."""
-    if not words:
-        return
+def _split_space(words: str) -> tuple[str, str]:
+    """The space before the words, which is not marked, and the words."""
     text = words.lstrip()
-    yield words[: len(words) - len(text)]
-    # A colour that goes on over the end of a line would colour the indentation, too.
-    lines = [click.style(line, **style) if coloured else line for line in text.split("\n")]  # type: ignore[arg-type]
-    yield "\n".join(lines) if coloured else marks.format("\n".join(lines))
+    return words[: len(words) - len(text)], text
+
+
+def _mark(text: str, marks: str, style: dict[str, Any] | None) -> str:
+    """The text in its style, or between marks if it has none."""
+    if style is None:
+        return marks.format(text)
+    # Line by line, so that the indentation of the next line is not coloured.
+    return "\n".join(click.style(line, **style) for line in text.split("\n"))
 
 
 def _shorten(words: str, *, is_first: bool, is_last: bool) -> str:
