@@ -1,6 +1,7 @@
 """The texts of articles that the sentence encoder embeds."""
 
 import dataclasses
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -61,7 +62,7 @@ def test_windows_are_cut_at_sentences_and_overlap() -> None:
     assert len(windows) > 2
     assert all(window.startswith("Rule") and window.endswith("follows.") for window in windows)
     assert all(after.split()[:2] in [before.split()[i : i + 2] for i in range(0, 120, 25)]
-               for before, after in zip(windows, windows[1:], strict=False))  # fmt: skip
+               for before, after in pairwise(windows))  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(["word", "longer", "end.", "item;", "line\n"]), max_size=800))
