@@ -94,7 +94,7 @@ def show_loading() -> None:
     """The progress of loading until it is finished, or its error with a button to try again."""
     loading = server().loading
     if not loading.finished.is_set():
-        _show_loading_progress()
+        _show_loading_progress(loading)
     elif loading.error:
         show_error(loading.error)
         if st.button("Try again", key="load-again"):
@@ -102,9 +102,15 @@ def show_loading() -> None:
             st.rerun()
 
 
-@st.fragment(run_every=0.5)
-def _show_loading_progress() -> None:
-    loading = server().loading
-    if loading.finished.is_set():
-        st.rerun()
-    st.progress(loading.share, text=f"Getting ready: {loading.activity}")
+def _show_loading_progress(loading: ModelLoading) -> None:
+    in_page_run = True
+
+    @st.fragment(run_every=0.5)
+    def show_progress() -> None:
+        # Running the page anew from within its own run would lose the click that started that run.
+        if loading.finished.is_set() and not in_page_run:
+            st.rerun()
+        st.progress(loading.share, text=f"Getting ready: {loading.activity}")
+
+    show_progress()
+    in_page_run = False

@@ -1,14 +1,18 @@
 """Ingestion: a file becomes a code, with a report on what was found in it and what a person should check."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labourqa.documents.document import Document, read_document
+from labourqa.errors import NoArticlesError
 from labourqa.law.inspection import Confidence, FoundAct, IngestionReport, inspect_law
 from labourqa.law.parser import parse_law
-from labourqa.law.structure import Code
+from labourqa.law.source import prepare_source
+from labourqa.law.structure import Article, Code, Paragraph
+from labourqa.law.titles import is_repealed
 
 CONFIDENCES: tuple[Confidence, ...] = ("good", "check", "poor")
 POOR_SHARE_OF_PAGES = 0.3  # without text
@@ -46,22 +50,53 @@ def inspect_file(path: Path, *, act: str | None = None, name: str = "") -> Inspe
     """
     document = read_document(path)
     if document.code is not None:  # the format states the structure
-        code = document.code
-        report = inspect_law(
-            code,
-            (FoundAct(1, code.name, len(code.articles)),),
-            chosen_act=1,
-            language="",
-            repeated_numbers=(),
-            front_lines=0,
-            dropped_lines=0,
-            unassigned=(),
-        )
+        code, report = _inspect_stated_code(document.code, document.text, act)
     else:
         law = parse_law(document.text, act)
         code, report = law.code, law.report
     code = replace(code, name=name or code.name or Path(document.source).stem)
     return Inspection(document, code, _add_document_findings(replace(report, name=code.name), document))
+
+
+def _inspect_stated_code(stated: Code, text: str, act: str | None) -> tuple[Code, IngestionReport]:
+    """The code that a format with structure states, as the parser would give it, and the report on it."""
+    if act is not None and act != "1" and act.casefold() not in stated.name.casefold():
+        raise NoArticlesError(f'The file has no act "{act}"; its only act is {stated.name}.')
+    articles: dict[str, Article] = {}
+    repeated: list[str] = []
+    unassigned: list[str] = []
+    for article in stated.articles:
+        lines = article.text.splitlines()
+        if not article.number:
+            unassigned += filter(None, [article.title, *lines])
+        elif article.number in articles:
+            repeated.append(article.number)
+            articles[article.number] = _append_text(articles[article.number], [article.title, *lines])
+        else:
+            articles[article.number] = replace(article, repealed=is_repealed(article.title, lines))
+    if not articles:
+        raise NoArticlesError("No article of the file has a number; save it as text, PDF or Word.")
+    code = replace(stated, articles=tuple(articles.values()))
+    report = inspect_law(
+        code,
+        (FoundAct(1, code.name, len(code.articles)),),
+        chosen_act=1,
+        language=prepare_source(text).language.code,
+        repeated_numbers=repeated,
+        front_lines=0,
+        dropped_lines=0,
+        unassigned=unassigned,
+    )
+    return code, report
+
+
+def _append_text(article: Article, lines: Sequence[str]) -> Article:
+    """The article with these lines at the end of its last paragraph."""
+    text = "\n".join(filter(None, lines))
+    if not article.paragraphs:
+        return replace(article, paragraphs=(Paragraph("", text),))
+    *others, last = article.paragraphs
+    return replace(article, paragraphs=(*others, replace(last, text=f"{last.text}\n{text}")))
 
 
 def _add_document_findings(report: IngestionReport, document: Document) -> IngestionReport:

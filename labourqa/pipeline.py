@@ -23,28 +23,28 @@ from labourqa.answering.answer import (
 )
 from labourqa.answering.conversation import Turn, resolve_follow_up
 from labourqa.answering.language import detect_mismatch, load_identifier
+from labourqa.answering.question import check_question, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import select_articles
 from labourqa.config import DEFAULT_EDITION, Settings, prompts_sha256
-from labourqa.engine.base import Engine, PrefixCacheHandle, ScoringResult
-from labourqa.engine.startup import Models, load_models
-from labourqa.errors import QuestionError, UncertainCodeError
+from labourqa.engine.base import PrefixCacheHandle, ScoringResult
+from labourqa.engine.startup import Models, choose_method, load_models
+from labourqa.errors import UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
-from labourqa.ingestion import inspect_file
-from labourqa.law.citations import find_related, resolve_reference
+from labourqa.ingestion import Inspection, inspect_file
+from labourqa.law.citations import find_related
 from labourqa.law.edition import Edition
-from labourqa.law.references import Reference, find_mentions
+from labourqa.law.references import Reference
 from labourqa.law.structure import Article
 from labourqa.law.windows import split_windows
 from labourqa.memory import peak_memory_bytes
-from labourqa.methods import METHODS, Method, ScoringMode
+from labourqa.methods import Method, ScoringMode
 from labourqa.models.relevance import Relevance
 from labourqa.models.texts import TEXTS_VERSION
 from labourqa.progress import Progress, SilentProgress, count_up, show_share
 from labourqa.store import Store
 
-MAX_QUESTION_CHARACTERS = 2_000
 # Longer articles are read in windows of so many tokens, of which the best counts. No article of the embedded edition
 # is as long; on two CPU cores a longer prompt gains nothing.
 WINDOW_TOKENS = 2_048
@@ -106,13 +106,19 @@ class Assistant:
         `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
         NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
         """
-        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+
+    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
+        """Store a code that was inspected as the current edition.
+
+        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        """
+        document = inspection.document
         if inspection.report.confidence == "poor" and not force:
             raise UncertainCodeError(
-                f"{inspection.document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
+                f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        document = inspection.document
         return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
 
     def current_edition(self) -> Edition:
@@ -390,50 +396,3 @@ def open_assistant(settings: Settings, progress: Progress | None = None) -> Iter
     """An assistant with the database that the settings name. Raises StoreError."""
     with Store(settings.database) as store:
         yield Assistant(settings, store, progress=progress)
-
-
-def check_question(question: str) -> str:
-    """The question without surrounding space. Raises QuestionError."""
-    question = question.strip()
-    if not any(character.isalnum() for character in question):
-        raise QuestionError(
-            'The question is empty; ask one in plain words, such as "How long is annual leave?"'
-        )
-    if len(question) > MAX_QUESTION_CHARACTERS:
-        raise QuestionError(
-            f"The question has {len(question):,} characters; ask it in at most {MAX_QUESTION_CHARACTERS:,}."
-        )
-    return question
-
-
-def resolve_mentions(
-    question: str, articles: Sequence[Article]
-) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
-    """The references in a question that the code resolves, and those that it does not.
-
-    Where the article exists but the paragraph does not, as in Art. 144(99), the article is among the first and the
-    whole reference among the second.
-    """
-    named: list[Reference] = []
-    unknown: list[Reference] = []
-    for mention in find_mentions(question):
-        if resolve_reference(mention, articles).supported:
-            named.append(mention)
-            continue
-        unknown.append(mention)
-        if any(article.number == mention.article for article in articles):
-            named.append(Reference(mention.article))
-    return tuple(named), tuple(unknown)
-
-
-def choose_method(name: str, engine: Engine) -> Method:
-    """The method of that name; "auto" is the prefix cache where the engine supports it.
-
-    Otherwise, on a CPU, "auto" is a shortlist, because the model is too large to read everything there.
-    """
-    if name == "auto":
-        if engine.supports_prefix_cache:
-            name = "article-cache"
-        else:
-            name = "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
-    return METHODS[name]

@@ -1,4 +1,4 @@
-"""Reports and other values for tests that need one and do not ask a model for it."""
+"""Reports, texts and other values for tests that need one and do not ask a model for it."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,6 +30,24 @@ RUN = Run(
     ),
     version="0.1.0",
     prompts_sha256="b" * 64,
+)
+
+
+def write_act(name: str, titles: str) -> str:
+    """The text of an act with an article for each word of `titles`."""
+    articles = [
+        f"Article {number}. {title}\n\n1. The rules on {title.lower()} bind every employer and employee.\n"
+        for number, title in enumerate(titles.split(), 1)
+    ]
+    return "\n".join([f"{name}\n", *articles])
+
+
+# A text of two acts, of six and of five articles.
+TWO_ACTS = "\n".join(
+    [
+        write_act("WAGES ACT", "Scope Wages Payment Deductions Records Penalties"),
+        write_act("HOLIDAYS ACT", "Scope Leave Dates Carrying-over Pay"),
+    ]
 )
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from labourqa.answering.conversation import Turn
+from labourqa.answering.question import check_question, resolve_mentions
 from labourqa.config import Settings
+from labourqa.engine.startup import choose_method
 from labourqa.errors import EngineError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.law.edition import Edition
@@ -21,10 +23,7 @@ from labourqa.models.texts import TEXTS_VERSION
 from labourqa.pipeline import (
     CALIBRATION_QUESTION,
     Assistant,
-    check_question,
-    choose_method,
     open_assistant,
-    resolve_mentions,
 )
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code

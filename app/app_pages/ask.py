@@ -11,11 +11,12 @@ from server import wait_for_models
 from visitor import current_edition, current_settings, open_store
 
 from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
+from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
 from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
-from labourqa.pipeline import MAX_QUESTION_CHARACTERS, Assistant, check_question
+from labourqa.pipeline import Assistant
 from labourqa.text import escape_markdown
 
 ASSISTANT_AVATAR = ":material/balance:"

@@ -15,11 +15,9 @@ from visitor import choose_edition, choose_settings, current_edition, current_se
 
 from labourqa.config import ANSWER_KINDS, PRECISIONS, load_settings
 from labourqa.doctor import describe_installation
-from labourqa.documents.document import read_document
+from labourqa.ingestion import Inspection, inspect_file
 from labourqa.law.edition import Edition
-from labourqa.law.parser import parse_code
 from labourqa.law.references import show_number
-from labourqa.law.structure import Code
 from labourqa.methods import METHODS, QUESTION_METHODS
 from labourqa.pipeline import Assistant
 from labourqa.text import escape_markdown
@@ -99,8 +97,7 @@ def _show_editions() -> None:
     )
     if uploaded is not None:
         with _temporary_file(uploaded) as path:
-            document = read_document(path)
-            _show_preview(document.code or parse_code(document.text))
+            _show_preview(inspect_file(path))
         st.button("Store this code", type="primary", key="store-code", on_click=_store_code, args=(uploaded,))
 
 
@@ -113,14 +110,17 @@ def _label_editions(editions: Sequence[Edition]) -> dict[Edition, str]:
     }
 
 
-def _show_preview(code: Code) -> None:
-    """What was recognised in an uploaded document, before it is stored."""
+def _show_preview(inspection: Inspection) -> None:
+    """What was recognised in an uploaded document, and what the visitor should check before it is stored."""
+    code = inspection.code
     first, last = (escape_markdown(show_number(code.articles[index].number)) for index in (0, -1))
     with st.container(border=True):
         st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
         st.markdown(
             f"{len(code.articles)} articles recognised, Art. {first} to {last}. Are these its articles?"
         )
+        for reason in inspection.report.reasons:
+            st.warning(escape_markdown(reason))
         rows = [{"article": show_number(article.number), "title": article.title} for article in code.articles]
         st.dataframe(rows, hide_index=True, height=240)
         st.caption("Once stored, it is the current edition. The model reads it once before the first answer.")
@@ -129,7 +129,8 @@ def _show_preview(code: Code) -> None:
 def _store_code(uploaded: UploadedFile) -> None:
     """A callback, which runs before the page is drawn again, so that the new edition can be chosen there."""
     with user_errors(), _temporary_file(uploaded) as path, open_store() as store:
-        edition = Assistant(current_settings(), store).ingest(path)
+        # Stored even if it was read with little confidence: the visitor has seen why.
+        edition = Assistant(current_settings(), store).ingest(path, force=True)
         choose_edition(edition)
         st.session_state["edition-choice"] = edition
         st.session_state["stored-uploads"] = st.session_state.get("stored-uploads", 0) + 1

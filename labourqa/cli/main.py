@@ -16,6 +16,8 @@ COMMANDS = {
     "ask": "Answer a question.",
     "chat": "Answer questions and follow-up questions.",
     "ingest": "Read a labour code into the database.",
+    "codes": "List, choose, rename or remove codes.",
+    "diff": "Compare two editions of a code.",
     "show": "Print an article, paragraph or point.",
     "search": "Find articles by their words.",
     "eval": "Measure the answers to a file of questions.",

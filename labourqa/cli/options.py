@@ -13,6 +13,11 @@ from labourqa.methods import QUESTION_METHODS
 Function = Callable[..., None]
 Decorator = Callable[[Function], Function]
 
+CODE: Decorator = click.option(
+    "--code",
+    metavar="NAME[@DATE]",
+    help="Which code to use: its name or a part of it, and the date of an edition (default: the current one).",
+)
 MODEL_OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--model",
@@ -38,6 +43,7 @@ BATCH_TOKENS: Decorator = click.option(
     "--batch-tokens", metavar="N", help="Tokens of one batch, padding included (default: 10000)."
 )
 ANSWER_OPTIONS: tuple[Decorator, ...] = (
+    CODE,
     *MODEL_OPTIONS,
     click.option(
         "--answer",

@@ -8,6 +8,7 @@ import click
 
 from labourqa.answering.export import NOTICE
 from labourqa.answering.report import Report
+from labourqa.config import Settings
 from labourqa.engine.startup import Models
 from labourqa.law.references import show_number
 from labourqa.text import printable
@@ -25,6 +26,12 @@ def print_message(text: str, *, end: str = "\n") -> None:
 
 def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def warn_of_code_setting(settings: Settings) -> None:
+    """Say that a setting decides which code is used, whatever was ingested or chosen last."""
+    if settings.code:
+        print_message(f"The setting code = {settings.code!r} decides which code is used.")
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

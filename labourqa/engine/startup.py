@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from labourqa.config import Settings
 from labourqa.engine.base import Engine
 from labourqa.engine.remote import RemoteEngine, is_server_url
+from labourqa.methods import METHODS, Method
 from labourqa.models.catalogue import MINILM
 from labourqa.models.relevance import TrainedRelevance
 from labourqa.models.weights import choose_model, fetch_weights
@@ -72,3 +73,16 @@ def _garbage_collection_paused() -> Iterator[None]:
     finally:
         gc.enable()
     gc.freeze()
+
+
+def choose_method(name: str, engine: Engine) -> Method:
+    """The method of that name; "auto" is the prefix cache where the engine supports it.
+
+    Otherwise, on a CPU, "auto" is a shortlist, because the model is too large to read everything there.
+    """
+    if name == "auto":
+        if engine.supports_prefix_cache:
+            name = "article-cache"
+        else:
+            name = "shortlist" if engine.info.device == "cpu" else "token-batches-logits"
+    return METHODS[name]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from labourqa.law.headings import Heading, find_headings
+from labourqa.law.headings import Heading, find_headings, find_repeated_numbers
 from labourqa.law.languages import Language
 from labourqa.law.line_layout import SENTENCE_ENDS
 from labourqa.law.naming import find_name
@@ -35,7 +35,7 @@ class Act:
     end: int  # of the articles
     annex_end: int  # of the schedules, which follow the articles
     is_contents: bool = False
-    repeated_numbers: Sequence[str] = ()
+    repeated_numbers: Sequence[str] = ()  # the text of the second article stands at the end of the first
     contents: Mapping[str, str] = field(default_factory=dict)  # titles by number, from its table of contents
 
     def size(self, lines: Sequence[str]) -> int:
@@ -59,7 +59,8 @@ def find_acts(source: SourceText) -> tuple[SourceText, list[Act]]:
             limit = next((j for j in range(last, limit) if _names_act(language, lines[j])), limit)
         annex = next((j for j in range(last, limit) if language.annex.fullmatch(lines[j])), limit)
         name = find_name(language, lines[start : headings[0].line])
-        acts.append(Act(name, headings, start, annex, limit))
+        repeated = find_repeated_numbers(style, source.layout, lines, headings, annex)
+        acts.append(Act(name, headings, start, annex, limit, repeated_numbers=repeated))
     return source, _mark_contents(source, acts)
 
 

@@ -129,7 +129,7 @@ def find_headings(
     best_score, best_style, best = 0.0, _NUMBER_WITH_STOP, list[list[Heading]]()
     for style in _word_styles(language, lines):
         acts = _find_acts(style, layout, lines)
-        score = (1.2 if style.strict else 1.0) * _score(acts, lines)
+        score = (1.1 if style.strict else 1.0) * _score(acts, lines)
         if score > best_score:
             best_score, best_style, best = score, style, acts
     # Numbers alone also head paragraphs and lists, so their series must be far longer.
@@ -145,7 +145,9 @@ def find_headings(
 def _word_styles(language: Language, lines: Sequence[str]) -> Iterator[HeadingStyle]:
     """The language's own ways to head an article, then those of other languages, then those the text shows."""
     for template in language.articles:
-        yield HeadingStyle(template, re.compile(template.replace("#", f"({NUMBER})")), strict=True)
+        yield HeadingStyle(
+            template, re.compile(template.replace("#", f"({NUMBER}(?: ?-?{_LATIN})?)")), strict=True
+        )
     text = "\n".join(lines).casefold()
     for template in dict.fromkeys(template for one in LANGUAGES for template in one.articles):
         if any(word in text for word in re.findall(r"[^\W\d_]{3,}|§", template.casefold())):
@@ -186,6 +188,24 @@ def _find_candidates(style: HeadingStyle, lines: Sequence[str]) -> list[Heading]
     return [headings[i] for i in sorted(headings)]
 
 
+def find_repeated_numbers(
+    style: HeadingStyle, layout: LineLayout, lines: Sequence[str], headings: Sequence[Heading], end: int
+) -> list[str]:
+    """The numbers that head two articles in a row; the text of the second is read as the end of the first."""
+    repeated: list[str] = []
+    for heading, stop in zip(headings, [*(one.line for one in headings[1:]), end], strict=True):
+        compound = "-" in heading.number
+        for i in range(heading.line + 1, stop):
+            parts = style.match(lines[i])
+            if not parts or layout.continues(lines[i - 1]):
+                continue
+            same = spell_article_number(parts[0], compound=compound) == heading.number
+            # A list inside an article may begin with the article's number, too.
+            if same and (style.has_word or parts[1].startswith("(1)")):
+                repeated.append(heading.number)
+    return repeated
+
+
 def _are_compound(numbers: Sequence[str]) -> bool:
     """Whether "14-9" is section 9 of chapter 14, as where all numbers have that form, and not a raised 9."""
     return 2 * sum(1 for number in numbers if re.search(r"\d-\d", number)) > len(numbers)
@@ -201,7 +221,10 @@ def _find_acts(style: HeadingStyle, layout: LineLayout, lines: Sequence[str]) ->
     """The headings of each act: numbering that starts anew starts an act (or ends its contents)."""
     found = _drop_references(style, layout, lines, _find_candidates(style, lines))
     numbers = raise_digits([one.number for one in found])
-    found = [replace(one, number=number) for one, number in zip(found, numbers, strict=True)]
+    found = [
+        one if one.number == number else replace(one, number=number)
+        for one, number in zip(found, numbers, strict=True)
+    ]
     acts: list[list[Heading]] = []
     highest: list[SortKey] = []  # of each act
     for i, heading in enumerate(found):

@@ -87,6 +87,7 @@ def inspect_law(
     front_lines: int,
     dropped_lines: int,
     unassigned: Sequence[str],
+    front_characters: int = 0,
 ) -> IngestionReport:
     """The report on a code that was read from a text; `unassigned` are the lines that are part of no article."""
     articles = code.articles
@@ -101,6 +102,7 @@ def inspect_law(
     without_title = [article.number for article in in_force if not article.title_is_own]
     long = [number for number, length in lengths.items() if length > max(_LONG * usual, _LONG_CHARACTERS)]
     findings = _Findings()
+    findings.check_count(articles, front_characters)
     findings.check_articles(articles, without_text, without_title, long)
     findings.check_numbers(numbers, missing, repeated_numbers)
     findings.check_text(acts, chosen_act, unassigned, sum(lengths.values()))
@@ -144,6 +146,13 @@ class _Findings:
         self.reasons.append(reason)
         self.confidence = max(self.confidence, confidence, key=("good", "check", "poor").index)
 
+    def check_count(self, articles: Sequence[Article], front_characters: int) -> None:
+        """Few articles, or much text before the first, are signs of headings that were not recognised."""
+        if len(articles) < _FEW_ARTICLES:
+            self.add("poor", f"Only {_count(len(articles), 'article')} found.")
+        elif front_characters > sum(len(article.text) for article in articles):
+            self.add("poor", "More text stands before the first article than in all articles.")
+
     def check_articles(
         self,
         articles: Sequence[Article],
@@ -151,8 +160,6 @@ class _Findings:
         without_title: Sequence[str],
         long: Sequence[str],
     ) -> None:
-        if len(articles) < _FEW_ARTICLES:
-            self.add("poor", f"Only {_count(len(articles), 'article')} found.")
         if without_text:
             share = len(without_text) / len(articles)
             self.add(_grade(share, 0.0, 0.1), f"{_list(without_text)} without text.")

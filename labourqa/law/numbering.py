@@ -40,6 +40,7 @@ def sort_key(number: str) -> SortKey:
     return SortKey(ord(first) - ord("а" if first >= "а" else "a") + 1 if first else 0, suffix=number)
 
 
+@lru_cache(maxsize=10_000)
 def spell_article_number(printed: str, *, compound: bool = False) -> str:
     """An article's number in one spelling: "72¹" is 72^1, "60-A" and "60a" are 60A, "5 bis" is 5bis, "5.º" is 5.
 

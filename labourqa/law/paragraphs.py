@@ -29,6 +29,30 @@ _DEFINITION = re.compile(
     r"(?:[“\"„][^“”\"„]{1,100}[”\"“]|‘[^‘’]{1,100}’|«[^«»]{1,100}»),?(?:.{0,60},)?"
     r" (?:means?|includes?|has|have|is|in)\b"
 )
+_INLINE_LABEL = re.compile(r"\(([a-z]{1,5})\)(?= \S)")
+_OPENS_LIST = re.compile(r"(?:[—–:-]|^)$")
+_CONTINUES_LIST = re.compile(r"(?:[;,.]|\b(?:and|or))$")
+_LABEL_CONTEXT = 6  # characters before a label that tell whether it is one
+_LETTERS = tuple("abcdefghijklmnopqrstuvwxyz") + tuple(2 * letter for letter in "abcdefghijklmnopqrstuvwxyz")
+_LIST_STARTS = ("(a) ", "(i) ")  # of a list, even after "are -"
+_ROMANS = (
+    "i",
+    "ii",
+    "iii",
+    "iv",
+    "v",
+    "vi",
+    "vii",
+    "viii",
+    "ix",
+    "x",
+    "xi",
+    "xii",
+    "xiii",
+    "xiv",
+    "xv",
+    "xvi",
+)
 _LOOKAHEAD = 60  # lines in which the point after "(i)" is looked for
 
 
@@ -79,13 +103,20 @@ def _make_paragraph(rows: Sequence[_Row]) -> Paragraph:
 
 def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
     """Find the numbers that count at the lines' beginnings, and join the lines up to the next one."""
+    if not layout.width:
+        lines = [
+            piece
+            for line in lines
+            for part in _split_list(line, _LETTERS)
+            for piece in _split_list(part, _ROMANS)
+        ]
     rows: list[_Row] = []
     row_lines: list[list[str]] = []
     numbers = _Numbers()
     sentence_ended = True
     for i, line in enumerate(lines):
         opened: list[_Row] = []
-        if not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
+        if line.startswith(_LIST_STARTS) or not (layout.width and i and _OPEN_REFERENCE.search(lines[i - 1])):
             opened, numbers = _match_numbers(lines, i, numbers)
         begins = not rows or not layout.width or (sentence_ended and not line[:1].islower())
         if not opened and line and (begins or _begins_definition(lines, i)):
@@ -97,6 +128,25 @@ def _read_rows(layout: LineLayout, lines: Sequence[str]) -> list[_Row]:
             row_lines[-1].append(line)
         sentence_ended = not line or (line.endswith(SENTENCE_ENDS) and not layout.is_full(line))
     return [replace(row, text=layout.join(texts)) for row, texts in zip(rows, row_lines, strict=True)]
+
+
+def _split_list(line: str, labels: Sequence[str]) -> list[str]:
+    """The line cut before each of the labels "(a)", "(b)", ... that form a list inside its text.
+
+    A list begins after a dash or a colon, and each further label follows a comma, a semicolon, a stop, "and" or "or";
+    so "clause (a) of sub-section (1)" is no list.
+    """
+    cuts: list[int] = []
+    for match in _INLINE_LABEL.finditer(line):
+        if len(cuts) < len(labels) and match[1] == labels[len(cuts)]:
+            before = line[max(0, match.start() - _LABEL_CONTEXT) : match.start()].rstrip()
+            if (_CONTINUES_LIST if cuts else _OPENS_LIST).search(before):
+                cuts.append(match.start())
+    if len(cuts) < 2:
+        return [line]
+    return [
+        line[start:end].strip() for start, end in pairwise([0, *cuts, len(line)]) if line[start:end].strip()
+    ]
 
 
 def _begins_definition(lines: Sequence[str], i: int) -> bool:

@@ -70,6 +70,7 @@ def parse_law(text: str, act: str | None = None) -> ParsedLaw:
         front_lines=reading.front_lines,
         dropped_lines=source.dropped_lines,
         unassigned=reading.unassigned,
+        front_characters=reading.front_characters,
     )
     return ParsedLaw(code, listed, report)
 
@@ -81,7 +82,7 @@ def _choose_act(source: SourceText, acts: Sequence[Act], wanted: str | None) -> 
     if wanted.isdecimal() and 0 < int(wanted) <= len(acts):
         return int(wanted) - 1
     for i, one in enumerate(acts):
-        if wanted.casefold() in one.name.casefold():
+        if not wanted.isdecimal() and wanted.casefold() in one.name.casefold():
             return i
     names = "; ".join(f"{number}: {one.name}" for number, one in enumerate(acts, 1))
     raise NoArticlesError(f'The text has no act "{wanted}"; its acts are {names}.')
@@ -100,6 +101,7 @@ class _Reading:
 
     articles: tuple[Article, ...]
     front_lines: int
+    front_characters: int
     unassigned: tuple[str, ...]
 
 
@@ -143,7 +145,7 @@ def _read_act(source: SourceText, act: Act) -> _Reading:
         else:
             unassigned += filter(None, body)
     front = lines[act.start : blocks[0].first]
-    return _Reading(tuple(articles), sum(map(bool, front)), tuple(unassigned))
+    return _Reading(tuple(articles), sum(map(bool, front)), sum(map(len, front)), tuple(unassigned))
 
 
 def _find_blocks(source: SourceText, act: Act) -> list[_Block]:
@@ -155,7 +157,7 @@ def _find_blocks(source: SourceText, act: Act) -> list[_Block]:
         heading, level = heading_at.get(i), None
         if heading:
             known = act.contents.get(heading.number, "")
-            first = title_start_above(language, lines, i, floor, known)
+            first = title_start_above(language, source.layout, lines, i, floor, known)
             blocks.append(_Block(first, i, heading=heading))
         elif (level := language.match_level(lines[i])) and not (i and source.layout.continues(lines[i - 1])):
             blocks.append(_Block(i, i, level=level))
@@ -187,6 +189,8 @@ def _make_articles(
 ) -> Iterator[Article]:
     """The article of a heading; of a range of repealed articles, one for each number."""
     numbers = expand_range(heading.number, heading.last_number) if heading.last_number else [heading.number]
+    if title and not any(map(str.isalnum, title)):  # dots in place of a repealed section
+        title, body = "", [title]
     nearest = next(filter(None, [levels.get(name, "") for name in ("section", "chapter", "part")]), "")
     article = Article(
         number=numbers[0],

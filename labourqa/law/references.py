@@ -12,32 +12,43 @@ _RAISED = re.compile(f"[{_RAISED_DIGITS}]+")
 # As printed: 57, 72^1, 72-1, 72¹, 60E
 NUMBER = rf"\d{{1,4}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|\.\d{{1,2}}|[A-Z]{{1,2}})?"
 
-_PART_NUMBER = r"(?:\d{1,3}(?:\^\d{1,2})?|[a-z]\b)"
+# Numbers that name a chapter, too: L1221-1 of France, 1-101 and 61.001 of American states, 2:1 of Finland; and 348.13
+_COMPOUND = (
+    r"(?:[LRD]\.? ?\d{1,4}(?:-\d{1,3}){1,2}|\d{1,2}(?:-\d{1,3}){2}|\d{1,2}-\d{3}|\d{1,3}[.:]\d{1,3})(?![\d^])"
+)
+_LATIN = r" ?(?:bis|ter|quater|quinquies|sexies)\b"
+# A paragraph or point: 3, 2^1, 1A, a, aa, iv
+_LETTERS = r"(?:(?!of|to|in|or|by|is|as|at|on|an|be|if|no|it|he)[a-z]{1,2}|[ivx]{2,5})\b"
+_PART_NUMBER = rf"(?:\d{{1,3}}(?:\^\d{{1,2}}|[A-Z]{{1,2}}\b)?|{_LETTERS})"
 _RANGE = r"(?: to | ?[–-] ?)"
 _JOINT = rf"(?:, (?:and |or )?| and | or |{_RANGE})"
-_LIST = rf"{_PART_NUMBER}(?:{_JOINT}{_PART_NUMBER})*"
-_ARTICLE_NUMBER = r"\d{1,4}(?:\^\d{1,2}|[A-Z]{1,2})?(?![\d^])"
+_LIST = rf"\(?{_PART_NUMBER}\)?(?:{_JOINT}\(?{_PART_NUMBER}\)?)*"
+_ARTICLE_NUMBER = rf"(?:{_COMPOUND}|\d{{1,4}}(?:\^\d{{1,2}})?(?:[A-Z]{{1,2}}|{_LATIN})?(?![\d^]))"
+_ARTICLE = r"(?:Article|(?:[Ss]ub-?)?[Ss]ection)"
 _GROUPS = rf"(?: ?\({_PART_NUMBER}(?:{_RANGE}{_PART_NUMBER})?\))"
 _PLACES = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
 # After "Article 57, " a bare number belongs to the sentence; after "Articles 57, " it is an article.
 _REFERENCE = re.compile(
-    rf"(?:\bpoints? (?P<points>{_LIST}) of )?(?:\bparagraphs? (?P<paragraphs>{_LIST}) of )?\bArt(?:icle|\.)"
-    rf"(?P<places>s {_PLACES}(?:{_JOINT}(?:Articles? )?(?:{_PLACES}|{_GROUPS}+))*"
-    rf"| {_PLACES}(?:{_JOINT}(?:Article {_PLACES}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
+    rf"(?:\b(?:point|clause)s? (?P<points>{_LIST}) of )?"
+    rf"(?:\b(?:paragraph|[Ss]ub-?section)s? (?P<paragraphs>{_LIST}) of )?\b(?:{_ARTICLE}|Art\.|Sec\.)"
+    rf"(?P<places>s {_PLACES}(?:{_JOINT}(?:{_ARTICLE}s? )?(?:{_PLACES}|{_GROUPS}+))*"
+    rf"| {_PLACES}(?:{_JOINT}(?:{_ARTICLE} {_PLACES}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
 )
 _PLACE = re.compile(
     rf"(?P<number>{_ARTICLE_NUMBER}(?:{_RANGE}{_ARTICLE_NUMBER}(?! ?\())?)?(?P<groups>{_GROUPS}*)"
 )
 _GROUP = re.compile(r"\(([^()]+)\)")
+_ARTICLE_RANGE = re.compile(rf"(?P<first>{_ARTICLE_NUMBER})(?P<joint>{_RANGE})(?P<last>{_ARTICLE_NUMBER})")
 # "of the Law on ...", "of Regulation (EU) ...", but not "of this Code" or "of the Labour Code"
 _OTHER_LAW = re.compile(r" of (?!this |(?:the )?(?:Labour )?Code\b)(?:(?:the|that|a|an|said) )*[A-Z]")
 _LONGEST_RANGE = 500  # "Articles 1 to 9999" is no reference to ten thousand articles
 
-_TYPED_NUMBER = rf"\d{{1,3}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}})?"
+_TYPED_NUMBER = rf"\d{{1,3}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|[A-Z]{{1,2}})?"
 _TYPED = re.compile(
-    rf"(?:(?:articles?|art|sections?|sec|статья|ст)\b\.? ?)?(?P<article>{NUMBER})(?: straipsnis)?"
+    rf"(?:(?:articles?|art|sections?|sec|статья|ст)\b\.? ?)?"
+    rf"(?P<article>{_COMPOUND}|{NUMBER}(?:{_LATIN})?)(?: straipsnis)?"
     rf"(?:,? ?(?:\(|(?:paragraph|para|par)\b\.? ?)(?P<paragraph>{_TYPED_NUMBER})\)?)?"
-    rf"(?:,? ?(?:\(|point\b ?)(?P<point>{_TYPED_NUMBER}|[^\W\d_])\)?)?",
+    rf"(?:,? ?(?:\(|point\b ?)(?P<point>{_TYPED_NUMBER}|[^\W\d_]|[a-z]{{2}}|[ivx]{{2,5}})\)?)?",
     re.IGNORECASE,
 )
 # What people write in a question, to be spelt as the law prints it.
@@ -79,15 +90,16 @@ def find_references(text: str) -> tuple[Reference, ...]:
     for match in _REFERENCE.finditer(text):
         if _OTHER_LAW.match(text, match.end()):
             continue
-        number, levels = "", [match["paragraphs"] or "", match["points"] or ""]
+        number, of = "", [match["paragraphs"] or "", match["points"] or ""]  # "points 1 and 2 of Article 5"
+        levels = of
         for place in filter(re.Match.group, _PLACE.finditer(match["places"])):
             groups = _GROUP.findall(place["groups"])
             if place["number"]:
                 number = place["number"]
-                levels = [*groups, "", ""] if groups else levels
+                levels = [*groups, "", ""] if groups else of
             else:  # in "44(1)(3), (8)" the 8 is a point, in "139(5) and (6)" the 6 a paragraph
                 levels = [levels[0], groups[0]] if levels[1] else [groups[0], ""]
-            for one in [number] if groups else _expand(place["number"]):
+            for one in [_spell_compound(number)] if groups else _expand_articles(place["number"]):
                 for paragraph in _expand(levels[0]):
                     for point in _expand(levels[1]):
                         found[Reference(one, paragraph, point)] = None
@@ -109,10 +121,28 @@ def _spell_lithuanian(match: re.Match[str]) -> str:
     return f"Article {match['article']}{groups}"
 
 
+def _expand_articles(numbers: str) -> list[str]:
+    """The single numbers of "5" or "5 to 7"; where a number falls, as in "14-9", it is section 9 of chapter 14."""
+    match = None if re.fullmatch(_COMPOUND, numbers) else _ARTICLE_RANGE.fullmatch(numbers)
+    if not match:
+        return [_spell_compound(numbers)] if numbers else _expand(numbers)
+    first, last = match["first"], match["last"]
+    if match["joint"] == "-" and first.isdigit() and last.isdigit() and int(first) > int(last):
+        return [numbers]
+    return _expand(numbers) if first.isdigit() and last.isdigit() else [first, last]
+
+
+def _spell_compound(number: str) -> str:
+    """ "L. 1221-1" as L1221-1, "5 bis" as 5bis."""
+    return re.sub(r"(?<=[LRD])\.? ?(?=\d)|(?<=\d) (?=[a-z])", "", number)
+
+
 def _expand(numbers: str) -> list[str]:
     """The single numbers of "1, 3 and 5 to 7"; of nothing, one empty number."""
     expanded: list[str] = []
-    for match in re.finditer(rf"([\d^A-Z]+|\b[a-z]\b)(?:{_RANGE}([\d^A-Z]+|\b[a-z]\b))?", numbers):
+    for match in re.finditer(
+        rf"([\d^A-Z]+|\b{_LETTERS})(?:\)?{_RANGE}\(?([\d^A-Z]+|\b{_LETTERS}))?", numbers
+    ):
         first, last = match[1], match[2] or match[1]
         if first.isdigit() and last.isdigit() and int(first) < int(last) <= int(first) + _LONGEST_RANGE:
             expanded += map(str, range(int(first), int(last) + 1))
@@ -133,8 +163,16 @@ def parse_reference(text: str) -> Reference:
         raise UnknownArticleError(
             f'"{text[:100]}" names no article; write, for example, 57, 144(4) or 57(1)(2).'
         )
-    article, paragraph, point = (spell_number(number or "") for number in match.groups())
-    return Reference(article.upper(), paragraph, point)
+    article, paragraph, point = (number or "" for number in match.groups())
+    if re.fullmatch(_COMPOUND, article, re.IGNORECASE):
+        article = _spell_compound(article.upper())
+    elif latin := re.search(_LATIN, article.lower()):
+        article = spell_number(article[: latin.start()]) + latin[0].strip()
+    else:
+        article = spell_number(article.upper())
+    if point[:1].isdigit():
+        point = spell_number(point)
+    return Reference(article, spell_number(paragraph.upper()), point)
 
 
 def spell_number(number: str) -> str:

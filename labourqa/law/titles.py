@@ -214,7 +214,9 @@ def _split_at(
     return (f"{title}." if title.endswith(" etc") else title, found[1]) if found else ("", lines)
 
 
-def title_start_above(language: Language, lines: Sequence[str], heading: int, floor: int, known: str) -> int:
+def title_start_above(
+    language: Language, layout: LineLayout, lines: Sequence[str], heading: int, floor: int, known: str
+) -> int:
     """The first of the lines above a heading that are its title; the heading's own line if none is.
 
     The lines from `floor` on may be the title's. `known` is the title in the table of contents, "" without one.
@@ -227,13 +229,15 @@ def title_start_above(language: Language, lines: Sequence[str], heading: int, fl
             return start
     start = end
     while start > floor and _is_title_line(language, lines[start - 1], is_last=start == end):
+        if start < end and not (layout.is_full(lines[start - 1]) or lines[start][0].islower()):
+            break  # a line of its own: the heading of a group of articles
         start -= 1
     if start == end and end - 1 > floor and not lines[end - 2] and _is_short_title(lines[end - 1]):
         return end - 1
     if start == end or end - start > _MAX_TITLE_LINES:
         return heading
     first, before = lines[start], lines[start - 1] if start > floor else ""
-    unfinished = before and not before.endswith((*SENTENCE_ENDS, ".”", "]", ")")) and not before.isupper()
+    unfinished = layout.continues(before) and not before.endswith((".”", "]", ")"))
     return heading if first[0].islower() or unfinished else start
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
@@ -181,19 +181,20 @@ class TrainedRelevance:
             self._class_of(article, article_vectors)
             for article, article_vectors in zip(articles, _split(vectors, by_article), strict=True)
         ]
-        class_scores = [scale * float(vector @ question_vector) + bias for vector, bias in classes]
+        # In float32, as version 0.1 did: the embedded edition keeps its scores to the last digit.
+        class_scores: list[Any] = [scale * (vector @ question_vector) + bias for vector, bias in classes]
         of_articles = _split(scores.astype(np.float64), by_article)
 
         if self._is_mostly_trained(articles):
             outside, outside_bias = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
-            class_scores.append(scale * float(outside @ question_vector) + outside_bias)
+            class_scores.append(scale * (outside @ question_vector) + outside_bias)
             log_probabilities, out_of_scope = _combine_trained(of_articles, class_scores)
         else:
             best = np.array([max(text_scores, default=0.0) for text_scores in of_articles])
-            words = index_articles(tuple(articles)).score(question)
-            log_probabilities = _log_softmax(
-                best + MEAN_WEIGHT * np.array(class_scores) + BM25_WEIGHT * words
-            )
+            article_scores = best + MEAN_WEIGHT * np.array(class_scores)
+            if not is_version_of_embedded_edition(articles):
+                article_scores += BM25_WEIGHT * index_articles(tuple(articles)).score(question)
+            log_probabilities = _log_softmax(article_scores)
             logit = (
                 float(self._scope["question"] @ question_vector)
                 + float(self._scope["similarity"][0]) * best.max(initial=0.0) / scale
@@ -226,7 +227,7 @@ class TrainedRelevance:
 
 
 def _combine_trained(
-    scores: Sequence[NDArray[np.float64]], class_scores: Sequence[float]
+    scores: Sequence[NDArray[np.float64]], class_scores: Sequence[Any]
 ) -> tuple[NDArray[np.float64], float]:
     """The log-probabilities of the articles and of "out of scope", from the scores of the articles' texts and classes.
 
@@ -256,6 +257,6 @@ def _split(rows: NDArray[Any], counts: Iterable[int]) -> list[NDArray[Any]]:
     return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
-def _log_softmax(scores: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_softmax(scores: ArrayLike) -> NDArray[np.float64]:
     log_probabilities: NDArray[np.float64] = np.array(scores) - np.logaddexp.reduce(scores)
     return log_probabilities

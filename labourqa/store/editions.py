@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.store.database import Database, now
 
+MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
 
 
@@ -25,6 +26,15 @@ class SearchHit:
     number: str
     title: str
     excerpt: str
+
+
+@dataclass(frozen=True)
+class StoredEdition:
+    """An edition as a list of all codes shows it."""
+
+    edition: Edition
+    articles: int
+    ingested_at: str  # ISO time, UTC
 
 
 class Editions:
@@ -62,23 +72,46 @@ class Editions:
             name: sorted(editions, key=lambda one: one.date, reverse=True) for name, editions in codes.items()
         }
 
+    def describe(self) -> list[StoredEdition]:
+        """All editions, in the order of `codes`."""
+        rows = self._database.rows(
+            """
+            SELECT sha256, code, ingested_at,
+                (SELECT count(*) FROM articles WHERE edition = editions.id AND preliminary = 0) AS articles
+            FROM editions
+            """
+        )
+        by_key = {(row["sha256"], row["code"]): row for row in rows}
+        described = []
+        for edition in chain.from_iterable(self.codes().values()):
+            row = by_key[edition.sha256, edition.code]
+            described.append(StoredEdition(edition, row["articles"], row["ingested_at"]))
+        return described
+
     def find(self, wanted: str) -> Edition:
         """The newest edition of the code that `wanted` names, or with "NAME@DATE" the one of that date.
 
-        NAME is a code's name or a part of it that no other code has, in upper or lower case. Raises NoEditionError.
+        NAME is a code's name or a part of it that no other code has, in upper or lower case. In place of the date, the
+        first digits of the file's SHA-256 name an edition whose date is unknown or not unique. Raises NoEditionError.
         """
-        name, _, date = wanted.partition("@")
+        name, _, version = (part.strip() for part in wanted.partition("@"))
         codes = self.codes()
-        exact = [code for code in codes if code.casefold() == name.strip().casefold()]
-        names = exact or [code for code in codes if name.strip().casefold() in code.casefold()]
+        exact = [code for code in codes if code.casefold() == name.casefold()]
+        names = [name] if name in codes else exact
+        names = names or [code for code in codes if name.casefold() in code.casefold()]
         if len(names) != 1:
             found = "several codes have" if names else "no code has"
-            raise NoEditionError(f"{found.capitalize()} {name.strip()!r} in the name; run `labourqa codes`.")
-        editions = [edition for edition in codes[names[0]] if not date or edition.date == date.strip()]
-        if not editions:
-            dates = ", ".join(edition.date or "no date" for edition in codes[names[0]])
-            raise NoEditionError(f"There is no edition of {date.strip()}; the {names[0]} has {dates}.")
-        return editions[0]
+            raise NoEditionError(f"{found.capitalize()} {name!r} in the name; run `labourqa codes`.")
+        editions = codes[names[0]]
+        found_editions = [edition for edition in editions if not version or edition.date == version] or [
+            edition
+            for edition in editions
+            if len(version) >= MIN_CHECKSUM_DIGITS and edition.sha256.startswith(version.lower())
+        ]
+        if not found_editions:
+            dates = ", ".join(edition.date or "no date" for edition in editions)
+            raise NoEditionError(f"There is no edition of {version}; the {names[0]} has {dates}.")
+        return found_editions[0]
 
     def choose(self, edition: Edition) -> None:
         """Make it the current edition."""

@@ -22,6 +22,10 @@ def page_server(home: Path, **settings: str) -> Iterator[None]:
         patch.syspath_prepend(str(PAGE.parent))  # so does `streamlit run`
         st.cache_resource.clear()
         yield
+        from server import server  # from app/, which is on the path here
+
+        server().loading.start()
+        server().loading.finished.wait()  # otherwise it goes on after the test, with other settings
         st.cache_resource.clear()
 
 

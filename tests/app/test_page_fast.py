@@ -1,6 +1,7 @@
 """The page's behaviour around the model, with models that need no torch and a code of three articles."""
 
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -74,6 +75,24 @@ def test_models_that_cannot_be_loaded_are_one_sentence_and_are_tried_again(
     assert "one and a half times" in texts(app)
 
 
+def test_a_click_is_not_lost_when_the_models_are_ready_at_that_moment(server: None) -> None:
+    class ReadyAfterFirstLook(threading.Event):
+        looked = False
+
+        def is_set(self) -> bool:
+            looked, self.looked = self.looked, True
+            return looked
+
+    app = open_page()
+    run_until_loaded(app)
+    from server import server as page_server  # from app/, which is on the path here
+
+    page_server().loading.finished = ReadyAfterFirstLook()
+    page_server().loading.finished.set()
+    app.button(key="example-case-2").click().run()
+    assert "Nothing in the Labour Code of Nowhere answers this question" in texts(app)
+
+
 def test_too_little_memory_is_one_sentence(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(settings: Settings, progress: object) -> Models:
         raise MemoryError
@@ -139,6 +158,22 @@ def test_an_edition_is_chosen_by_its_text_and_not_by_its_name(
     app.switch_page("app_pages/ask.py").run()
     ask(app, QUESTION)
     assert "1 of 1 articles read" in app.expander[-1].label
+
+
+def test_a_code_with_gaps_is_stored_after_the_visitor_saw_them(
+    server: None, home: Path, no_installation: None
+) -> None:
+    app = open_page("settings")
+    gaps = "LAW OF GAPS\n\n" + "".join(
+        f"Article {number}. Title {number}\n1. One.\n" for number in (1, 9, 30)
+    )
+    app.file_uploader[0].upload("gaps.txt", gaps.encode()).run()
+    assert "Numbers 2–8, 10–29 are missing." in texts(app)
+    app.button(key="store-code").click().run()
+    assert not app.error
+    with Store(Settings(home=home).database) as store:
+        assert store.editions.current().source == "gaps.txt"
+    assert not app.warning
 
 
 def test_the_citations_of_an_answer_open_while_its_edition_is_stored(server: None, home: Path) -> None:

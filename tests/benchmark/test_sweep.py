@@ -35,7 +35,7 @@ def test_a_sweep_measures_every_batch_size_and_is_drawn(
     progress = RecordingProgress()
     sweep = sweep_batches(
         short_articles, QUESTION, engine,
-        article_sizes=(1, 4), token_sizes=(500, 1_000), progress=progress,
+        subset=3, article_sizes=(1, 4), token_sizes=(500, 1_000), progress=progress,
     )  # fmt: skip
     assert [(step.batching, step.size) for step in sweep] == [
         ("fixed-batches", 1), ("fixed-batches", 4), ("token-batches", 500), ("token-batches", 1_000)

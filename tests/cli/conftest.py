@@ -17,7 +17,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """Commands answer with this engine, without torch, from a code of three articles."""
+    """Commands answer with this engine, without torch; nowhere.txt is a code of five articles."""
     (home / "nowhere.txt").write_text(NOWHERE)
     engine = FakeEngine()
     models = fake_models(engine)
@@ -43,4 +43,12 @@ Article 2. Study
 Article 3. Night Work
 
 1. Night work is paid at one and a half times the pay.
+
+Article 4. Overtime
+
+1. Overtime lasts at most four hours a week.
+
+Article 5. Disputes
+
+1. Disputes are heard by a commission within one month.
 """

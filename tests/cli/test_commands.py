@@ -50,7 +50,7 @@ def test_ingest_makes_a_file_the_current_edition_and_prepares_it(
 ) -> None:
     assert main(["ingest", "nowhere.txt"]) == 0
     shown = capsys.readouterr()
-    assert "Labour Code of Nowhere (nowhere.txt): 3 articles, Art. 1 to 3\n" in shown.out
+    assert "Labour Code of Nowhere (nowhere.txt): 5 articles, Art. 1 to 5\n" in shown.out
     assert " tokens for fake; stored in " in shown.out
     assert len(engine.prefix_caches) == 1
     assert not engine.prefix_caches[0].is_open
@@ -84,7 +84,7 @@ def test_a_document_cannot_command_the_terminal(home: Path, capsys: pytest.Captu
     )
     assert "\x1b" in read_document(home / "evil.txt").text
     with open_assistant(Settings(home=home)) as assistant:
-        assistant.ingest(home / "evil.txt")
+        assistant.ingest(home / "evil.txt", force=True)
     assert main(["show", "1"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
@@ -102,8 +102,8 @@ def test_ask_prints_the_answer_to_stdout_and_everything_else_to_stderr(
     assert "Night work is paid at one and a half times the pay. [Art. 3(1)]" in shown.out
     assert "\nSources\n  Art. 3  Night Work\n" in shown.out
     assert "fake in float32 on cpu (for tests)\n" in shown.err
-    assert "3 of 3 articles read\n" in shown.err
-    assert "3 of 3 articles read by the model" in shown.err
+    assert "5 of 5 articles read\n" in shown.err
+    assert "5 of 5 articles read by the model" in shown.err
     assert "seconds: load 0.0" in shown.err
 
 
@@ -288,12 +288,14 @@ def test_ui_serves_the_page_with_the_settings_of_its_flags(
 ) -> None:
     served: list[list[str]] = []
     monkeypatch.setattr("streamlit.web.cli.main", lambda arguments, **_: served.append(arguments))
-    for name in ("MODEL", "PRECISION", "METHOD", "CACHE_BITS"):
+    for name in ("CODE", "MODEL", "PRECISION", "METHOD", "CACHE_BITS"):
         monkeypatch.setenv(f"LABOURQA_{name}", "")  # restored after the test
-    assert main(["ui", "--port", "8600", "--model", "my-model", "--cache-bits", "8"]) == 0
+    flags = ["--model", "my-model", "--cache-bits", "8", "--code", "lithuania"]
+    assert main(["ui", "--port", "8600", *flags]) == 0
     assert served == [["run", str(PAGE), "--server.port=8600"]]
     page_settings = load_settings({})
     assert (page_settings.model, page_settings.cache_bits) == ("my-model", 8)
+    assert page_settings.code == "lithuania"
     assert (page_settings.precision, page_settings.method) == ("auto", "auto")
     assert (home / "labourqa.db").is_file()
 

@@ -11,28 +11,31 @@ from tests.cli.process import ROOT
 
 MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits"}
 ANSWER_OPTIONS = MODEL_OPTIONS | {
-    "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
+    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
     "ask": ANSWER_OPTIONS,
     "chat": ANSWER_OPTIONS,
-    "ingest": MODEL_OPTIONS,
-    "show": set[str](),
-    "search": set[str](),
+    "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
+    "codes": set[str](),
+    "diff": {"--code", "--summary", "--json"},
+    "show": {"--code"},
+    "search": {"--code"},
     "eval": ANSWER_OPTIONS | {"--out"},
     "bench": MODEL_OPTIONS
     | {
-        "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles", "--sweep",
-        "--out", "--json",
+        "--code", "--question", "--methods", "--articles", "--repetitions", "--batch-tokens", "--batch-articles",
+        "--sweep", "--out", "--json",
     },
     "models": set[str](),
     "history": {"--erase"},
-    "ui": MODEL_OPTIONS | {"--port"},
+    "ui": MODEL_OPTIONS | {"--code", "--port"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip
 ARGUMENTS = {
     "ask": ["question"],
     "ingest": ["file"],
+    "diff": ["old", "new"],
     "show": ["reference"],
     "search": ["words"],
     "eval": ["file"],
@@ -90,6 +93,28 @@ def test_the_list_of_commands_says_the_same_as_the_help_of_each(name: str) -> No
     assert command_help.splitlines()[0] == COMMANDS[name]
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "options"),
+    [
+        ("choose", ["NAME[@DATE]"], set[str]()),
+        ("rename", ["NAME", "NEW"], set[str]()),
+        ("remove", ["NAME[@DATE]"], {"--yes"}),
+    ],
+)
+def test_help_of_codes_lists_its_commands_and_documents_each(
+    capsys: pytest.CaptureFixture[str], name: str, arguments: list[str], options: set[str]
+) -> None:
+    assert main(["codes", "--help"]) == 0
+    [summary] = re.findall(rf"^  {name}  +(\S.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["codes", name, "--help"]) == 0
+    usage, text = capsys.readouterr().out.split("\n\n", 1)
+    assert usage.split()[-len(arguments) :] == arguments
+    assert text.strip().startswith(summary)
+    assert set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)  +[A-Z].*\.$", text, re.MULTILINE)) == options | {
+        "--help"
+    }
+
+
 def test_the_readme_explains_every_command() -> None:
     readme = (ROOT / "README.md").read_text()
     for name in COMMANDS:
@@ -109,7 +134,7 @@ def test_a_command_in_the_documentation_is_accepted(line: str) -> None:
     "option", sorted(set(re.findall(r"`(--[a-z-]+)[` ]", (ROOT / "README.md").read_text())))
 )
 def test_an_option_in_the_readme_exists(option: str) -> None:
-    assert any(option in options for options in OPTIONS.values())
+    assert option == "--yes" or any(option in options for options in OPTIONS.values())
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

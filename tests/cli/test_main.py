@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labourqa.answering.question import MAX_QUESTION_CHARACTERS
 from labourqa.cli.main import main
-from labourqa.pipeline import MAX_QUESTION_CHARACTERS
 from tests.cli.process import ROOT, run_labourqa
 
 

@@ -112,6 +112,7 @@ def test_a_document_without_articles_is_read_as_text() -> None:
     ],
     ids=["cut", "empty", "entity", "deep", "many"],
 )
+@pytest.mark.slow
 def test_damage_and_bombs_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         read_akoma_ntoso(data)

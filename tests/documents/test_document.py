@@ -67,6 +67,7 @@ def test_every_way_of_writing_a_text_reads_the_same(data: bytes, tmp_path: Path)
     assert read_document(path).text == "žodis\nantras"
 
 
+@pytest.mark.slow
 def test_a_raised_digit_of_the_pdf_is_kept_apart(pdf: Document) -> None:
     assert re.findall(r"\S+ \d+\^\d\S*|^\d+\^\d\.", pdf.text, re.MULTILINE) == [
         "2^1.",
@@ -79,6 +80,7 @@ def test_a_raised_digit_of_the_pdf_is_kept_apart(pdf: Document) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_sentence_runs_on_over_the_page_without_the_page_number(pdf: Document) -> None:
     assert "and local regulatory acts applicable\nat the workplace." in pdf.text
     assert "Council of 11 March 2002\nestablishing" in pdf.text

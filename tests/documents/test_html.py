@@ -99,6 +99,7 @@ def test_a_page_that_names_a_wrong_encoding_is_read_by_its_letters() -> None:
     ids=["divs", "formatting", "ampersands", "attributes", "tables", "lists"],
 )
 @pytest.mark.timeout(20)
+@pytest.mark.slow
 def test_a_page_that_never_closes_anything_is_read_or_refused_in_time(page: str) -> None:
     try:
         read_format(f"<html><p>Article 1.</p>{page}".encode())

@@ -223,6 +223,7 @@ def test_a_pdf_whose_fonts_hide_their_letters_is_refused() -> None:
 # The Malaysian acts, whose house style has all of this
 
 
+@pytest.mark.slow
 def test_the_malaysian_acts_come_out_clean() -> None:
     read = shared("employment-act-malaysia.en.pdf")
     assert "SEXUAL HARASSMENT" in read.text
@@ -236,6 +237,7 @@ def test_the_malaysian_acts_come_out_clean() -> None:
     assert (read.page_count, read.pages_without_text) == (127, (12,))  # page 12 is blank
 
 
+@pytest.mark.slow
 def test_a_footnote_below_a_rule_made_of_signs_is_taken_out_with_its_mark() -> None:
     read = shared("industrial-relations-act-malaysia.en.pdf")
     assert "\nsought, to indicate support for the trade union of workmen\n" in read.text
@@ -252,6 +254,7 @@ def test_a_pdf_that_was_cut_off_is_refused_although_pages_are_left() -> None:
         read_pdf(whole[: whole.index(b"xref")])
 
 
+@pytest.mark.slow
 def test_a_pdf_whose_forms_call_each_other_without_end_is_refused_in_time() -> None:
     calls = b"/X Do " * 60
     forms = [

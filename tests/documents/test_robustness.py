@@ -118,6 +118,7 @@ def test_any_nesting_of_a_pages_elements_is_read_or_refused(body: str) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_a_pdf_with_something_put_in_or_cut_out_is_read_or_refused(data: st.DataObject) -> None:
     sample = make_pdf([Text(60, 700, "Article 1. Purpose"), Text(60, 680, "Text.")])
     for _ in range(data.draw(st.integers(1, 4))):
@@ -142,6 +143,7 @@ def test_a_pdf_with_something_put_in_or_cut_out_is_read_or_refused(data: st.Data
         "b'PK\\x03\\x04' + b'PK\\x01\\x02' * 9_000_000",
     ],
 )
+@pytest.mark.slow
 def test_a_large_file_is_read_or_refused_within_20_seconds_and_a_gigabyte(make: str) -> None:
     code = (
         "from labourqa.documents.document import read_format\n"

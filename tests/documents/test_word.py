@@ -198,6 +198,7 @@ def test_the_strict_dialect_is_read() -> None:
     assert read_word(strict).text == "Article 1. Purpose"
 
 
+@pytest.mark.slow
 def test_the_russian_code_has_its_517_articles() -> None:
     if not RUSSIA.exists():
         pytest.skip(f"{RUSSIA} is not on this machine")
@@ -236,6 +237,7 @@ def test_a_word_document_that_unpacks_without_end_is_refused(monkeypatch: pytest
     ],
     ids=["nested", "empty", "tables", "numbers", "styles", "tabs", "runs"],
 )
+@pytest.mark.slow
 def test_a_small_file_that_asks_for_much_is_read_or_refused_within_20_seconds_and_a_gigabyte(
     body: str, tmp_path: Path
 ) -> None:

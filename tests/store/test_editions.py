@@ -130,14 +130,14 @@ def test_an_edition_that_is_chosen_is_the_current_one(store: Store, small_editio
 
 @pytest.fixture
 def several_codes(store: Store) -> Store:
-    for name, date in (
-        ("Labour Code of Nowhere", "2025-01-01"),
-        ("Labour Code of Nowhere", "2023-07-01"),
-        ("Labour Code of Elsewhere", "2020-01-01"),
-        ("Wages Act", ""),
+    for name, date, checksum in (
+        ("Labour Code of Nowhere", "2025-01-01", "a" * 64),
+        ("Labour Code of Nowhere", "2023-07-01", "b" * 64),
+        ("Labour Code of Elsewhere", "2020-01-01", "c" * 64),
+        ("Wages Act", "", "d" * 64),
     ):
         code = replace(small_code(), name=name, date=date)
-        store.editions.save(code, source=f"{name} {date}", sha256=f"{name} {date}")
+        store.editions.save(code, source=f"{name} {date}", sha256=checksum)
     return store
 
 
@@ -149,6 +149,8 @@ def several_codes(store: Store) -> Store:
         (" NOWHERE @ 2025-01-01 ", "Labour Code of Nowhere", "2025-01-01"),
         ("else", "Labour Code of Elsewhere", "2020-01-01"),
         ("wages", "Wages Act", ""),
+        ("nowhere@bbbb", "Labour Code of Nowhere", "2023-07-01"),  # the file's checksum
+        ("nowhere@BBBBBBBB", "Labour Code of Nowhere", "2023-07-01"),
     ],
 )
 def test_a_code_is_found_by_its_name_a_part_of_it_and_a_date(
@@ -156,6 +158,15 @@ def test_a_code_is_found_by_its_name_a_part_of_it_and_a_date(
 ) -> None:
     found = several_codes.editions.find(wanted)
     assert (found.code, found.date) == (name, date)
+
+
+def test_codes_whose_names_differ_only_in_case_are_found_by_their_exact_names(several_codes: Store) -> None:
+    other = replace(small_code(), name="WAGES ACT")
+    edition = several_codes.editions.save(other, source="x", sha256="e" * 64)
+    assert several_codes.editions.find("WAGES ACT") == edition
+    assert several_codes.editions.find("Wages Act") != edition
+    with pytest.raises(NoEditionError, match="Several codes"):
+        several_codes.editions.find("wages act")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +179,7 @@ def test_a_code_is_found_by_its_name_a_part_of_it_and_a_date(
             "no edition of 1999-01-01; the Labour Code of Nowhere has 2025-01-01, 2023-07-01",
         ),
         ("wages@2020-01-01", "the Wages Act has no date"),
+        ("wages@ddd", "no edition of ddd"),  # too short to name a file
     ],
 )
 def test_a_name_that_does_not_name_one_code_is_one_sentence(
@@ -175,6 +187,21 @@ def test_a_name_that_does_not_name_one_code_is_one_sentence(
 ) -> None:
     with pytest.raises(NoEditionError, match=re.escape(sentence)):
         several_codes.editions.find(wanted)
+
+
+def test_every_edition_is_described_with_its_articles_and_its_time(several_codes: Store) -> None:
+    editions = several_codes.editions
+    described = editions.describe()
+    assert [(one.edition.code, one.edition.date, one.articles) for one in described] == [
+        ("Wages Act", "", 3),
+        ("Labour Code of Elsewhere", "2020-01-01", 3),
+        ("Labour Code of Nowhere", "2025-01-01", 3),
+        ("Labour Code of Nowhere", "2023-07-01", 3),
+    ]
+    assert all(re.match(r"20\d\d-\d\d-\d\dT", one.ingested_at) for one in described)
+    preliminary = replace(small_code(), name="Approved Code", preliminary=small_code().articles[:1])
+    edition = editions.save(preliminary, source="x", sha256="e" * 64)
+    assert (editions.describe()[0].edition, editions.describe()[0].articles) == (edition, 3)
 
 
 def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, small_edition: Edition) -> None:
@@ -185,6 +212,7 @@ def test_an_interrupted_save_leaves_the_old_edition_answering(store: Store, smal
     assert store.editions.articles(store.editions.current()) == articles
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_ingesting_leaves_the_old_edition_answering(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with Store(path) as store:

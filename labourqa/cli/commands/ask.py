@@ -4,12 +4,13 @@ import sys
 
 import click
 
+from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
 from labourqa.cli.options import ANSWER_OPTIONS, json_option, with_settings
 from labourqa.cli.output import print_model, print_report
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.errors import QuestionError
-from labourqa.pipeline import MAX_QUESTION_CHARACTERS, check_question, open_assistant
+from labourqa.pipeline import open_assistant
 
 
 @click.command("ask")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from labourqa.answering.question import check_question
 from labourqa.benchmark.chart import draw_chart
 from labourqa.benchmark.compare import compare_methods, read_margins, repeat_articles
 from labourqa.benchmark.results import BenchmarkResult, RefusedMethod, check_writable, write_results
 from labourqa.benchmark.sweep import sweep_batches
 from labourqa.benchmark.table import table_rows
-from labourqa.cli.options import BATCH_TOKENS, MODEL_OPTIONS, json_option, with_settings
+from labourqa.cli.options import BATCH_TOKENS, CODE, MODEL_OPTIONS, json_option, with_settings
 from labourqa.cli.output import print_json, print_message, print_model, print_result, print_table
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
@@ -20,7 +21,7 @@ from labourqa.engine.startup import load_models
 from labourqa.errors import SettingsError
 from labourqa.law.structure import Article
 from labourqa.methods import BENCHMARK_METHODS
-from labourqa.pipeline import check_question, open_assistant
+from labourqa.pipeline import open_assistant
 from labourqa.progress import Progress
 
 # 19 tokens with the embedded model's tokenizer; 25 with the template after it.
@@ -29,6 +30,7 @@ QUESTION = "May I be dismissed during sick leave, and how long before must notic
 
 @click.command("bench")
 @with_settings(
+    CODE,
     *MODEL_OPTIONS,
     BATCH_TOKENS,
     click.option("--batch-articles", metavar="N", help="Articles of a fixed batch (default: 8)."),

@@ -2,7 +2,7 @@
 
 import click
 
-from labourqa.cli.options import with_settings
+from labourqa.cli.options import CODE, with_settings
 from labourqa.cli.output import print_result
 from labourqa.config import Settings
 from labourqa.errors import QuestionError
@@ -12,7 +12,7 @@ from labourqa.pipeline import open_assistant
 
 @click.command("search")
 @click.argument("words")
-@with_settings()
+@with_settings(CODE)
 def command(settings: Settings, *, words: str) -> None:
     """Find articles by their words.
 

@@ -5,13 +5,13 @@ import signal
 
 import click
 
-from labourqa.cli.options import MODEL_OPTIONS, with_settings
+from labourqa.cli.options import CODE, MODEL_OPTIONS, with_settings
 from labourqa.config import PAGE, Settings
 from labourqa.pipeline import open_assistant
 
 
 @click.command("ui")
-@with_settings(*MODEL_OPTIONS)
+@with_settings(CODE, *MODEL_OPTIONS)
 @click.option("--port", type=click.IntRange(min=1), metavar="N", help="Port of the page (default: 8501).")
 def command(settings: Settings, *, port: int | None) -> None:
     """Open the page in a browser."""
@@ -20,7 +20,7 @@ def command(settings: Settings, *, port: int | None) -> None:
     with open_assistant(settings) as assistant:
         assistant.current_edition()  # an unusable database is reported here
     # The page loads the settings itself: the flags reach it through the environment.
-    for name in ("model", "precision", "method", "cache_bits"):
+    for name in ("code", "model", "precision", "method", "cache_bits"):
         os.environ[f"LABOURQA_{name.upper()}"] = str(getattr(settings, name))
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a visitor who disconnects must not end the server

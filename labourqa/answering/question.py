@@ -1,0 +1,44 @@
+"""The question: its limits, and the articles that it names."""
+
+from collections.abc import Sequence
+
+from labourqa.errors import QuestionError
+from labourqa.law.citations import resolve_reference
+from labourqa.law.references import Reference, find_mentions
+from labourqa.law.structure import Article
+
+MAX_QUESTION_CHARACTERS = 2_000
+
+
+def check_question(question: str) -> str:
+    """The question without surrounding space. Raises QuestionError."""
+    question = question.strip()
+    if not any(character.isalnum() for character in question):
+        raise QuestionError(
+            'The question is empty; ask one in plain words, such as "How long is annual leave?"'
+        )
+    if len(question) > MAX_QUESTION_CHARACTERS:
+        raise QuestionError(
+            f"The question has {len(question):,} characters; ask it in at most {MAX_QUESTION_CHARACTERS:,}."
+        )
+    return question
+
+
+def resolve_mentions(
+    question: str, articles: Sequence[Article]
+) -> tuple[tuple[Reference, ...], tuple[Reference, ...]]:
+    """The references in a question that the code resolves, and those that it does not.
+
+    Where the article exists but the paragraph does not, as in Art. 144(99), the article is among the first and the
+    whole reference among the second.
+    """
+    named: list[Reference] = []
+    unknown: list[Reference] = []
+    for mention in find_mentions(question):
+        if resolve_reference(mention, articles).supported:
+            named.append(mention)
+            continue
+        unknown.append(mention)
+        if any(article.number == mention.article for article in articles):
+            named.append(Reference(mention.article))
+    return tuple(named), tuple(unknown)

@@ -1,0 +1,146 @@
+"""`labourqa diff`."""
+
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any, get_args
+
+import click
+
+from labourqa.cli.options import CODE, json_option, with_settings
+from labourqa.cli.output import print_json, print_message, print_result
+from labourqa.config import Settings
+from labourqa.law.comparison import ArticleChange, ChangeKind, WordChange, compare_articles
+from labourqa.law.edition import Edition
+from labourqa.law.references import show_number
+from labourqa.pipeline import Assistant, open_assistant
+from labourqa.text import printable
+
+_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
+_CONTEXT_WORDS = 12  # unchanged words shown on each side of a change
+_ALMOST_ALL = 0.9  # of the articles
+_REMOVED = {"fg": "red", "strikethrough": True}  # not told apart by the colour alone
+_ADDED = {"fg": "green", "underline": True}
+_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
+
+
+@click.command("diff")
+@click.argument("old")
+@click.argument("new")
+@with_settings(CODE)
+@click.option("--summary", is_flag=True, help="List the articles without their words.")
+@json_option
+def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: bool) -> None:
+    """Compare two editions of a code.
+
+    OLD and NEW are each NAME or NAME@DATE, as `labourqa codes` lists them, or a date of the current code. Prints the
+    articles that were added, removed, renumbered and changed: removed words as [-word-], added words as {+word+}, both
+    in colour on a terminal; "…" stands for unchanged words.
+    """
+    with open_assistant(settings) as assistant:
+        old_edition, new_edition = (_find_edition(assistant, wanted) for wanted in (old, new))
+        old_articles, new_articles = map(assistant.store.editions.articles, (old_edition, new_edition))
+    changes = compare_articles(old_articles, new_articles)
+    counts = Counter(change.kind for change in changes)
+    unchanged = len(new_articles) - sum(counts[kind] for kind in ("added", "renumbered", "changed"))
+    if as_json:
+        print_json(
+            {
+                "old": asdict(old_edition),
+                "new": asdict(new_edition),
+                "unchanged": unchanged,
+                "changes": [change.to_json() for change in changes],
+            }
+        )
+        return
+    print_result(f"old: {old_edition}\nnew: {new_edition}")
+    print_result(", ".join(f"{counts[kind]} {kind}" for kind in _KINDS) + f", {unchanged} unchanged")
+    if counts["changed"] > _ALMOST_ALL * len(new_articles):
+        print_message("Almost every article differs: these may be different translations or different codes.")
+    if summary:
+        _print_summary(changes)
+    else:
+        _print_changes(changes, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+
+
+def _find_edition(assistant: Assistant, wanted: str) -> Edition:
+    if match := _DATE.fullmatch(wanted.strip()):
+        wanted = f"{assistant.current_edition().code}@{match[1]}"
+    return assistant.store.editions.find(wanted)
+
+
+def _print_summary(changes: Sequence[ArticleChange]) -> None:
+    for kind in _KINDS:
+        of_kind = [change for change in changes if change.kind == kind]
+        if of_kind:
+            print_result(f"\n{kind.capitalize()}")
+        for change in of_kind:
+            print_result(f"  {_name(change)}  {change.article.title}".rstrip())
+
+
+def _print_changes(changes: Sequence[ArticleChange], *, coloured: bool) -> None:
+    for change in changes:
+        heading = printable(f"{_name(change)}: {change.kind}")
+        if change.kind == "renumbered" and change.words:
+            heading += " and changed"
+        click.echo("\n" + (click.style(heading, bold=True) if coloured else heading))
+        title = printable(change.article.title)  # alone where no words changed
+        text = "".join(format_words(change.words, coloured=coloured)).strip() or title
+        for line in text.splitlines():
+            click.echo(f"    {line}".rstrip())
+
+
+def _name(change: ArticleChange) -> str:
+    name = f"Art. {show_number(change.number)}"
+    if change.kind == "renumbered":
+        assert change.old is not None
+        return f"{name} (was Art. {show_number(change.old.number)})"
+    return name
+
+
+def format_words(words: Sequence[WordChange], *, coloured: bool) -> Iterator[str]:
+    """The runs of words as they are printed, without control characters of the law's own."""
+    for i, run in enumerate(words):
+        if run.is_unchanged:
+            yield _shorten(printable(run.new), is_first=i == 0, is_last=i == len(words) - 1)
+            continue
+        old_space, old = _split_space(printable(run.old))
+        new_space, new = _split_space(printable(run.new))
+        if old:
+            yield old_space + _mark(old, "[-{}-]", _REMOVED if coloured else None)
+        if old and new and "\n" not in new_space.removeprefix(old_space):  # on the same line
+            new_space = " " if coloured else ""
+        if new:
+            yield new_space + _mark(new, "{{+{}+}}", _ADDED if coloured else None)
+
+
+def _split_space(words: str) -> tuple[str, str]:
+    """The space before the words, which is not marked, and the words."""
+    text = words.lstrip()
+    return words[: len(words) - len(text)], text
+
+
+def _mark(text: str, marks: str, style: dict[str, Any] | None) -> str:
+    """The text in its style, or between marks if it has none."""
+    if style is None:
+        return marks.format(text)
+    # Line by line, so that the indentation of the next line is not coloured.
+    return "\n".join(click.style(line, **style) for line in text.split("\n"))
+
+
+def _shorten(words: str, *, is_first: bool, is_last: bool) -> str:
+    """Only the words beside a change, and "…" for the others; the first line, with the title, stays."""
+    pieces = re.findall(r"\s*\S+", words)
+    before = pieces[:_CONTEXT_WORDS]
+    after = pieces[-_CONTEXT_WORDS:]
+    if is_first:
+        title, line_end, _ = words.partition("\n")
+        before = re.findall(r"\s*\S+", title) if line_end else []
+    if is_last:
+        after = []
+    if len(before) + len(after) >= len(pieces):
+        return words
+    return "".join([*before, "\n…" if is_first and before else " …", *after])
