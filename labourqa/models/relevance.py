@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,34 +37,15 @@ MEAN_WEIGHT = 0.5
 BM25_WEIGHT = 0.5
 # The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
 OTHER_LAWS_DELTA_SHARE = 0.6
-# Two titles are alike when they share so much of their words (Jaccard). Nine of ten articles of the official text of
-# the Lithuanian code have a title like that of the embedded edition's article of the same number; of other laws, none.
+# Titles are similar when they share so much of their terms (Jaccard). In the official text of the embedded edition's
+# law, nine of ten articles have a title that is similar to that of the edition's article of the same number; in other
+# laws, none.
 SIMILAR_TITLE = 0.3
 
 
 def article_digest(article: Article) -> str:
     """A hash of an article's text, which identifies the articles that have trained vectors."""
     return hashlib.sha256(article.format().encode()).hexdigest()[:16]
-
-
-def is_version_of_embedded_edition(articles: Sequence[Article]) -> bool:
-    """Whether at least half of the articles have a title like that of the same article of the embedded edition.
-
-    The LoRA deltas were trained on the questions about that law, so they fit its other versions in full.
-    """
-    embedded = _embedded_titles()
-    similar = 0
-    for article in articles:
-        title, other = frozenset(terms(article.title)), embedded.get(article.number, frozenset())
-        similar += len(title & other) >= SIMILAR_TITLE * max(1, len(title | other))
-    return 2 * similar >= len(articles)
-
-
-@cache
-def _embedded_titles() -> Mapping[str, frozenset[str]]:
-    """The terms of each title of the embedded edition, by the article's number (0.1 s)."""
-    code = parse_code(read_document(DEFAULT_EDITION).text)
-    return {article.number: frozenset(terms(article.title)) for article in code.articles}
 
 
 @dataclass(frozen=True)
@@ -116,14 +97,12 @@ class TrainedRelevance:
         }
 
     def is_trained(self, article: Article) -> bool:
-        """Whether the article has trained vectors."""
+        """Whether the article's texts have trained vectors."""
         return article_digest(article) in self._index
 
     def delta_share(self, articles: Sequence[Article]) -> float:
         """The share of the LoRA deltas with which to encode these articles and the questions on them."""
-        if self._is_mostly_trained(articles) or is_version_of_embedded_edition(articles):
-            return 1.0
-        return OTHER_LAWS_DELTA_SHARE
+        return 1.0 if self._has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
         """The vectors of each article, paragraph and text (a whole paragraph or a point) that `embed` computes."""
@@ -170,38 +149,28 @@ class TrainedRelevance:
         """Score the articles and their paragraphs.
 
         `vectors`, (vectors, dimensions), are as `embed` returns them, `question_vector`, (dimensions,), is the encoded
-        question. Where at least half of the articles have trained vectors, these decide. Otherwise an article counts
-        by its best text, the mean direction of its texts and, unless this is a version of the embedded edition, BM25.
+        question. The embedded edition and other versions of that law are scored with the trained classes. In another
+        law, an article counts by its best text, the mean direction of its texts and BM25.
         """
         scale = float(self._tensors["scale"][0])
         scores = scale * vectors @ question_vector  # (vectors,)
         counts = self.count_vectors(articles)
         by_article = [sum(map(sum, paragraphs)) for paragraphs in counts]
-        classes = [
-            self._class_of(article, article_vectors)
-            for article, article_vectors in zip(articles, _split(vectors, by_article), strict=True)
-        ]
-        # In float32, as version 0.1 did: the embedded edition keeps its scores to the last digit.
-        class_scores: list[Any] = [scale * (vector @ question_vector) + bias for vector, bias in classes]
         of_articles = _split(scores.astype(np.float64), by_article)
-
-        if self._is_mostly_trained(articles):
-            outside, outside_bias = self._tensors["articles"][-1], float(self._tensors["bias"][-1])
-            class_scores.append(scale * (outside @ question_vector) + outside_bias)
-            log_probabilities, out_of_scope = _combine_trained(of_articles, class_scores)
+        if self._has_trained_classes(articles):
+            log_probabilities, out_of_scope = self._combine_trained(articles, of_articles, question_vector)
         else:
+            means = [
+                article_vectors.sum(0) / max(float(np.linalg.norm(article_vectors.sum(0))), 1e-9)
+                for article_vectors in _split(vectors, by_article)
+            ]
             best = np.array([max(text_scores, default=0.0) for text_scores in of_articles])
-            article_scores = best + MEAN_WEIGHT * np.array(class_scores)
-            if not is_version_of_embedded_edition(articles):
-                article_scores += BM25_WEIGHT * index_articles(tuple(articles)).score(question)
-            log_probabilities = _log_softmax(article_scores)
-            logit = (
-                float(self._scope["question"] @ question_vector)
-                + float(self._scope["similarity"][0]) * best.max(initial=0.0) / scale
-                + float(self._scope["bias"][0])
+            mean_scores = scale * np.array(means) @ question_vector
+            words = index_articles(tuple(articles)).score(question)
+            out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max() / scale)
+            log_probabilities = in_scope + _log_softmax(
+                best + MEAN_WEIGHT * mean_scores + BM25_WEIGHT * words
             )
-            out_of_scope = -float(np.logaddexp(0, logit))
-            log_probabilities -= np.logaddexp(0, -logit)
         numbers = [article.number for article in articles]
         return Relevance(
             articles=dict(zip(numbers, log_probabilities.tolist(), strict=True)),
@@ -209,35 +178,78 @@ class TrainedRelevance:
             paragraphs=dict(zip(numbers, _score_paragraphs(scores, counts), strict=True)),
         )
 
-    def _is_mostly_trained(self, articles: Sequence[Article]) -> bool:
-        return 2 * sum(map(self.is_trained, articles)) >= len(articles)
+    def _has_trained_classes(self, articles: Sequence[Article]) -> bool:
+        """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
+        return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
-    def _class_of(
-        self, article: Article, text_vectors: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], float]:
-        """The vector, (dimensions,), and bias of the class "this article answers the question".
+    def _class_indices(self, articles: Sequence[Article]) -> list[int | None]:
+        """The index of each article's trained class, if there is one.
 
-        Without trained ones, they are the mean direction of the article's texts and 0.
+        It is that of the embedded edition's article with the same text, or with the same number and a similar title.
         """
-        index = self._index.get(article_digest(article))
-        if index is not None:
-            return self._tensors["articles"][index], float(self._tensors["bias"][index])
-        total = text_vectors.sum(0)
-        return total / max(float(np.linalg.norm(total)), 1e-9), 0.0
+        indices = [self._index.get(article_digest(article)) for article in articles]
+        if None in indices:
+            for i, article in enumerate(articles):
+                index, title = self._embedded_titles.get(article.number, (None, frozenset()))
+                own = frozenset(terms(article.title))
+                if indices[i] is None and own and len(own & title) >= SIMILAR_TITLE * len(own | title):
+                    indices[i] = index
+        return indices
 
+    @cached_property
+    def _embedded_titles(self) -> Mapping[str, tuple[int, frozenset[str]]]:
+        """By number, the index and the title's terms of each article of the embedded edition (0.1 s)."""
+        code = parse_code(read_document(DEFAULT_EDITION).text)
+        return {
+            article.number: (self._index[article_digest(article)], frozenset(terms(article.title)))
+            for article in code.articles
+        }
 
-def _combine_trained(
-    scores: Sequence[NDArray[np.float64]], class_scores: Sequence[Any]
-) -> tuple[NDArray[np.float64], float]:
-    """The log-probabilities of the articles and of "out of scope", from the scores of the articles' texts and classes.
+    def _combine_trained(
+        self,
+        articles: Sequence[Article],
+        scores: Sequence[NDArray[np.float64]],
+        question_vector: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float64], float]:
+        """The log-probabilities of the articles and of "out of scope", with trained classes.
 
-    The class "out of scope" is the last. The probability of an article is the product of two softmax probabilities: one
-    over the articles, by the log-sum-exp of its texts' scores, the other over the classes.
-    """
-    # 0 is the score of an article without texts.
-    article_scores = [float(np.logaddexp.reduce(text_scores, initial=0.0)) for text_scores in scores]
-    class_log_probabilities = _log_softmax(class_scores)
-    return _log_softmax(article_scores) + class_log_probabilities[:-1], float(class_log_probabilities[-1])
+        `scores` are those of each article's texts. The probability of an article is the product of two softmax
+        probabilities: one over the articles, by the log-sum-exp of its texts' scores, the other over the classes of the
+        articles and "out of scope". For an article without a class, the first stands in for the second.
+        """
+        scale, classes, biases = (self._tensors[name] for name in ("scale", "articles", "bias"))
+        # 0 is the score of an article without texts.
+        by_texts = _log_softmax([float(np.logaddexp.reduce(one, initial=0.0)) for one in scores])
+        indices = self._class_indices(articles)
+        # In float32, as version 0.1 did: the embedded edition keeps its scores to the last digit.
+        class_scores: list[Any] = [
+            None
+            if index is None
+            else float(scale[0]) * (classes[index] @ question_vector) + float(biases[index])
+            for index in indices
+        ]
+        total = np.logaddexp.reduce([one for one in class_scores if one is not None])
+        class_scores = [
+            total + log_probability if one is None else one
+            for one, log_probability in zip(class_scores, by_texts, strict=True)
+        ]
+        outside = float(scale[0]) * (classes[-1] @ question_vector) + float(biases[-1])
+        by_class = _log_softmax([*class_scores, outside])
+        return by_texts + by_class[:-1], float(by_class[-1])
+
+    def _scope_log_probabilities(
+        self, question_vector: NDArray[np.float32], similarity: float
+    ) -> tuple[float, float]:
+        """The log-probabilities that another law does not answer the question, and that it does.
+
+        `similarity` is that of the law's most similar text.
+        """
+        logit = (
+            float(self._scope["question"] @ question_vector)
+            + float(self._scope["similarity"][0]) * similarity
+            + float(self._scope["bias"][0])
+        )
+        return -float(np.logaddexp(0, logit)), -float(np.logaddexp(0, -logit))
 
 
 def _score_paragraphs(

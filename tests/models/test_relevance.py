@@ -13,12 +13,7 @@ from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import Case, read_cases
 from labourqa.evaluation.metrics import recall_at, reciprocal_rank
 from labourqa.law.structure import Article, Code, Paragraph
-from labourqa.models.relevance import (
-    Relevance,
-    TrainedRelevance,
-    article_digest,
-    is_version_of_embedded_edition,
-)
+from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest
 from labourqa.models.texts import trained_texts, window_texts
 from tests.conftest import small_code
 
@@ -142,12 +137,19 @@ def test_a_long_paragraph_is_as_relevant_as_its_best_window(trained: TrainedRele
     assert relevance.paragraphs["9"][0].whole > 10 > relevance.paragraphs["9"][1].whole
 
 
-def test_another_version_of_the_embedded_edition_is_recognised_by_its_titles(code: Code) -> None:
-    other_words = [dataclasses.replace(one, title=f"The {one.title} of persons") for one in code.articles]
-    assert is_version_of_embedded_edition(other_words)
-    renumbered = [dataclasses.replace(one, number=f"{one.number}A") for one in code.articles]
-    assert not is_version_of_embedded_edition(renumbered)
-    assert not is_version_of_embedded_edition(small_code().articles)
+def test_another_version_of_the_embedded_edition_has_its_trained_classes(
+    trained: TrainedRelevance, code: Code
+) -> None:
+    version = [dataclasses.replace(one, title=f"The {one.title} of persons") for one in code.articles]
+    assert trained.delta_share(version) == 1
+    vectors = trained.embed(code.articles, lambda texts: np.empty((len(texts), 384), dtype=np.float32))
+    own = trained.score(code.articles, vectors, "?", vectors[700])
+    windows = np.ones(
+        (sum(sum(p) for one in trained.count_vectors(version) for p in one), 384), dtype=np.float32
+    )
+    assert trained.score(version, windows, "?", vectors[700]).out_of_scope == own.out_of_scope
+    renumbered = [dataclasses.replace(one, number=f"{one.number}A") for one in version]
+    assert trained.delta_share(renumbered) < 1
 
 
 def test_another_law_is_encoded_with_a_smaller_share_of_the_deltas(
