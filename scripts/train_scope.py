@@ -8,8 +8,8 @@ questions of each law, questions on nothing of the kind (data/questions-written.
 questions on another law of the same country with another subject.
 
 For each country, a regression that was fitted on the other countries is measured; the limit at which it refuses 4
-percent of the answerable questions, averaged over the laws, becomes the zero of the shipped one. The ranking of the
-articles is measured as well.
+percent of the answerable questions, averaged over the laws, becomes the zero of the shipped one, which is fitted on the
+training questions of all laws. The ranking of the articles is measured as well.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import hashlib
 import json
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,9 +31,10 @@ from labourqa.documents.document import read_document
 from labourqa.evaluation.cases import Case, read_cases
 from labourqa.evaluation.metrics import recall_at, reciprocal_rank
 from labourqa.law.parser import parse_code
+from labourqa.law.structure import Article
 from labourqa.models.catalogue import MINILM
 from labourqa.models.encoder import SentenceEncoder
-from labourqa.models.relevance import SCOPE, TrainedRelevance
+from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE, SCOPE, TrainedRelevance
 from labourqa.models.weights import fetch_weights
 
 QUESTIONS = DATA / "other-laws"
@@ -64,7 +66,6 @@ class Law:
     others: tuple[
         NDArray[np.float32], NDArray[np.float64]
     ]  # the same of questions that the law does not answer
-    ranking: dict[str, float]  # metrics of all questions
 
     @property
     def country(self) -> str:
@@ -129,19 +130,12 @@ def read_laws(folder: Path) -> list[Law]:
             for article in (document.code or parse_code(document.text)).articles
             if not article.repealed
         ]
-        share = relevance.delta_share(articles)
-        embeddings = relevance.embed(articles, partial(encoder.encode, delta_share=share))
-        vectors = encoder.encode([case.question for case in cases[name]], delta_share=share)
-        scores = [
-            relevance.score(articles, embeddings, case.question, vector)
-            for case, vector in zip(cases[name], vectors, strict=True)
-        ]
-        rankings = [
-            (sorted(score.articles, key=lambda number: -score.articles[number]), case.needed)
-            for case, score in zip(cases[name], scores, strict=True)
-            if case.needed
-        ]
-        other = encoder.encode([*far, *_questions_on_other_subjects(name, cases)], delta_share=share)
+        encode = partial(encoder.encode, delta_share=OTHER_LAWS_DELTA_SHARE)
+        embeddings = relevance.embed(articles, encode)
+        vectors = encode([case.question for case in cases[name]])
+        if relevance.delta_share(articles) == OTHER_LAWS_DELTA_SHARE:
+            print(name, measure_ranking(relevance, articles, embeddings, cases[name], vectors), flush=True)
+        other = encode([*far, *_questions_on_other_subjects(name, cases)])
         laws.append(
             Law(
                 name,
@@ -152,19 +146,27 @@ def read_laws(folder: Path) -> list[Law]:
                 (vectors @ embeddings.T).max(1).astype(float),
                 vectors,
                 (other, (other @ embeddings.T).max(1).astype(float)),
-                {
-                    "mrr": statistics.fmean(reciprocal_rank(ranked, needed) for ranked, needed in rankings),
-                    **{
-                        f"recall_at_{k}": statistics.fmean(
-                            recall_at(ranked, needed, k) for ranked, needed in rankings
-                        )
-                        for k in (5, 10)
-                    },
-                },
             )
         )
-        print(name, {key: round(value, 3) for key, value in laws[-1].ranking.items()}, flush=True)
     return laws
+
+
+def measure_ranking(
+    relevance: TrainedRelevance,
+    articles: Sequence[Article],
+    embeddings: NDArray[np.float32],
+    cases: Sequence[Case],
+    vectors: NDArray[np.float32],
+) -> dict[str, float]:
+    """Metrics of ranking a law's articles for its answerable questions."""
+    rows = []
+    for case, vector in zip(cases, vectors, strict=True):
+        if case.needed:
+            scores = relevance.score(articles, embeddings, case.question, vector).articles
+            ranked = sorted(scores, key=lambda number: -scores[number])
+            recalls = {f"recall_at_{k}": recall_at(ranked, case.needed, k) for k in (5, 10)}
+            rows.append({"mrr": reciprocal_rank(ranked, case.needed), **recalls})
+    return {name: round(statistics.fmean(row[name] for row in rows), 3) for name in rows[0]}
 
 
 def _questions_on_other_subjects(name: str, cases: dict[str, list[Case]]) -> list[str]:
