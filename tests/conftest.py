@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from labourqa.articles import Article, Code, Paragraph, Point
 from labourqa.config import DEFAULT_EDITION, Settings, load_settings
 from labourqa.document import read_document
 from labourqa.store import Edition, Store
+
+if TYPE_CHECKING:
+    from labourqa.llama import LlamaEngine
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -61,7 +65,30 @@ def models_home() -> Path:
 
 @pytest.fixture(scope="session")
 def models(models_home: Path) -> pipeline.Models:
+    """As a user has them: in the precision that suits the machine, which is not the same on all machines."""
     return pipeline.load_models(Settings(home=models_home, model="smollm2-135m"), pipeline.Silent())
+
+
+@pytest.fixture(scope="session")
+def float32_engine(models: pipeline.Models, models_home: Path) -> "LlamaEngine":
+    """For what is exact: in float32 right implementations agree to 1e-4, and token by token."""
+    return load_engine(models, models_home, "float32")
+
+
+@pytest.fixture(scope="session")
+def bfloat16_engine(models: pipeline.Models, models_home: Path) -> "LlamaEngine":
+    """For test_bfloat16. Slow where the processor only emulates it: a few short articles, a few tokens."""
+    return load_engine(models, models_home, "bfloat16")
+
+
+def load_engine(models: pipeline.Models, models_home: Path, precision: str) -> "LlamaEngine":
+    """The embedded model in this precision; that of `models` where it is the same one."""
+    from labourqa.llama import LlamaEngine  # torch, which the fast tests do without
+    from labourqa.weights import fetch_weights
+
+    if isinstance(models.engine, LlamaEngine) and models.engine.info.dtype == precision:
+        return models.engine
+    return LlamaEngine(fetch_weights("smollm2-135m", models_home / "models"), precision=precision)
 
 
 @pytest.fixture(scope="session")

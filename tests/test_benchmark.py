@@ -23,8 +23,8 @@ from labourqa.benchmark import (
     write_results,
 )
 from labourqa.chart import draw_chart
+from labourqa.engine import Engine
 from labourqa.errors import EvaluationError
-from labourqa.pipeline import Models
 
 from .conftest import small_code
 
@@ -129,13 +129,20 @@ def short_articles(code: Code) -> list[Article]:
 
 
 @pytest.fixture(scope="module")
-def results(models: Models, code: Code, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return compare_methods(
-        short_articles(code), QUESTION, models.engine,
-        repetitions=1, batch_tokens=10_000, batch_articles=4,
-        cache_folder=tmp_path_factory.mktemp("cache"), cache_bits=16,
-        show_done=silent,
-    )  # fmt: skip
+def engine(float32_engine: Engine) -> Engine:
+    return float32_engine
+
+
+@pytest.fixture(scope="module")
+def results(engine: Engine, code: Code, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_kept", [])  # whatever other tests keep: this cache is to be built
+        return compare_methods(
+            short_articles(code), QUESTION, engine,
+            repetitions=1, batch_tokens=10_000, batch_articles=4,
+            cache_folder=tmp_path_factory.mktemp("cache"), cache_bits=16,
+            show_done=silent,
+        )  # fmt: skip
 
 
 def by_method(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -143,12 +150,12 @@ def by_method(results: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.model
-def test_every_method_is_measured_on_the_same_articles(results: dict[str, Any], models: Models) -> None:
+def test_every_method_is_measured_on_the_same_articles(results: dict[str, Any], engine: Engine) -> None:
     assert list(by_method(results)) == list(BENCH_METHODS)
     assert json.loads(json.dumps(results)) == results
     assert (results["articles"], results["repetitions"], results["question"]) == (6, 1, QUESTION)
-    assert results["model"]["name"] == models.engine.info.name
-    assert results["reference"] == {"method": "one-by-one", "dtype": models.engine.info.dtype}
+    assert results["model"]["name"] == engine.info.name
+    assert results["reference"] == {"method": "one-by-one", "dtype": engine.info.dtype}
     assert results["machine"]["threads"] > 0
     assert results["machine"]["processor"]
     for method in results["methods"]:
@@ -176,13 +183,13 @@ def test_the_methods_that_read_logits_agree_with_reading_one_by_one(results: dic
 
 @pytest.mark.model
 def test_the_article_cache_reads_the_question_alone(
-    results: dict[str, Any], models: Models, code: Code
+    results: dict[str, Any], engine: Engine, code: Code
 ) -> None:
     methods = by_method(results)
     suffix = results["suffix_tokens"]
     assert results["question_tokens"] < suffix < results["question_tokens"] + 20
     assert methods["article-cache"]["tokens"] == 6 * suffix
-    texts = models.engine.count_tokens([article.text for article in short_articles(code)])
+    texts = engine.count_tokens([article.text for article in short_articles(code)])
     assert methods["packed"]["tokens"] > sum(texts) + 6 * suffix
     assert results["cache"]["bits"] == 16
     assert results["cache"]["bytes"] > 0
@@ -191,44 +198,46 @@ def test_the_article_cache_reads_the_question_alone(
 
 @pytest.mark.model
 def test_a_code_that_does_not_fit_the_context_is_refused_with_the_reason(
-    models: Models, code: Code, tmp_path: Path
+    engine: Engine, code: Code, tmp_path: Path
 ) -> None:
     long = max(code.articles, key=lambda article: len(article.text))
     articles = repeat_articles([long], 12)
     results = compare_methods(
-        articles, QUESTION, models.engine,
+        articles, QUESTION, engine,
         methods=["whole-code"], repetitions=1, batch_tokens=10_000, batch_articles=4,
         cache_folder=tmp_path, cache_bits=16,
         reference_margins={article.number: 0.0 for article in articles}, show_done=silent,
     )  # fmt: skip
     (method,) = results["methods"]
     assert method["seconds"] is None
-    assert f"reads at most {models.engine.info.context_tokens:,}" in method["refused"]
+    assert f"reads at most {engine.info.context_tokens:,}" in method["refused"]
     assert table_rows(results)[1][:2] == ["whole-code", "refused"]
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_margins_of_another_precision_can_be_the_reference(
-    models: Models, code: Code, tmp_path: Path
+    precision: str, code: Code, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    engine: Engine = request.getfixturevalue(f"{precision}_engine")
     articles = short_articles(code)[2:4]
-    margins = read_margins(articles, QUESTION, models.engine, show_done=silent)
+    margins = read_margins(articles, QUESTION, engine, show_done=silent)
     shifted = {number: margin + 1 for number, margin in margins.items()}
     results = compare_methods(
-        articles, QUESTION, models.engine,
+        articles, QUESTION, engine,
         methods=["one-by-one"], repetitions=2, batch_tokens=10_000, batch_articles=4,
         cache_folder=tmp_path, cache_bits=16,
         reference_margins=shifted | {"999": 5.0}, show_done=silent,
     )  # fmt: skip
     (method,) = results["methods"]
-    own = models.engine.info.dtype == "float32"
+    own = precision == "float32"
     assert method["margin_difference"]["max"] == pytest.approx(0 if own else 1)
     assert results["reference"]["dtype"] == "float32"
     assert len(method["seconds_all"]) == 2
 
 
 @pytest.mark.model
-def test_an_interrupted_run_leaves_no_thread_behind(models: Models, code: Code, tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_thread_behind(engine: Engine, code: Code, tmp_path: Path) -> None:
     threads = threading.active_count()
 
     def interrupt(what: str, done: float, total: int | None) -> None:
@@ -237,7 +246,7 @@ def test_an_interrupted_run_leaves_no_thread_behind(models: Models, code: Code, 
 
     with pytest.raises(KeyboardInterrupt):
         compare_methods(
-            short_articles(code), QUESTION, models.engine,
+            short_articles(code), QUESTION, engine,
             methods=["one-by-one"], repetitions=1, batch_tokens=10_000, batch_articles=4,
             cache_folder=tmp_path, cache_bits=16, show_done=interrupt,
         )  # fmt: skip
@@ -246,10 +255,10 @@ def test_an_interrupted_run_leaves_no_thread_behind(models: Models, code: Code, 
 
 @pytest.mark.model
 def test_a_sweep_measures_every_batch_size_and_all_is_drawn(
-    results: dict[str, Any], models: Models, code: Code, tmp_path: Path
+    results: dict[str, Any], engine: Engine, code: Code, tmp_path: Path
 ) -> None:
     sweep = sweep_batches(
-        short_articles(code), QUESTION, models.engine,
+        short_articles(code), QUESTION, engine,
         article_sizes=(1, 4), token_sizes=(500, 1_000), show_done=silent,
     )  # fmt: skip
     assert [(step["reading"], step["size"]) for step in sweep] == [

@@ -1,4 +1,4 @@
-"""Lean generation, beside what transformers generates with the same weights."""
+"""Lean generation in float32, beside what transformers generates with the same weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,6 @@ from labourqa.articles import Code
 from labourqa.decoder import CAPACITY_TOKENS, Decoder, _Lookup
 from labourqa.layers import LlamaLayers
 from labourqa.llama import LlamaEngine
-from labourqa.pipeline import Models
 
 from .test_layers import LLAMA3_ROPE, tiny_model
 
@@ -21,9 +20,8 @@ PLAIN = "Name three colours."
 
 
 @pytest.fixture(scope="module")
-def engine(models: Models) -> LlamaEngine:
-    assert isinstance(models.engine, LlamaEngine)
-    return models.engine
+def engine(float32_engine: LlamaEngine) -> LlamaEngine:
+    return float32_engine
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The engine on the real embedded model."""
+"""The engine on the real embedded model, in float32 on every machine; test_bfloat16 has the other precision."""
 
 import threading
 import time
@@ -13,7 +13,6 @@ from labourqa.articles import Article, Code, Paragraph
 from labourqa.engine import Engine
 from labourqa.errors import EngineError, WeightsError
 from labourqa.llama import LlamaEngine
-from labourqa.pipeline import Models
 from labourqa.weights import Weights, fetch_weights
 
 from .conftest import small_code
@@ -21,12 +20,12 @@ from .conftest import small_code
 pytestmark = pytest.mark.model
 
 QUESTION = "How much is paid for night work?"
+QUESTIONS = ("How long is annual leave?", QUESTION, "Who pays for the strike fund of a trade union?")
 
 
 @pytest.fixture(scope="module")
-def engine(models: Models) -> LlamaEngine:
-    assert isinstance(models.engine, LlamaEngine)
-    return models.engine
+def engine(float32_engine: LlamaEngine) -> LlamaEngine:
+    return float32_engine
 
 
 def short_articles(code: Code) -> tuple[Article, ...]:
@@ -135,8 +134,7 @@ def test_some_of_the_kept_articles_can_be_read_in_any_order(
 def test_questions_asked_at_once_are_read_together_and_get_their_own_scores(
     engine: LlamaEngine, kept: tuple[Article, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    questions = ["How long is annual leave?", QUESTION, "Who pays for the strike fund of a trade union?"]
-    alone = [ask_kept(engine, kept, question) for question in questions]
+    alone = {question: ask_kept(engine, kept, question) for question in QUESTIONS}
     together: list[int] = []
     read = engine._read_suffixes
 
@@ -145,6 +143,15 @@ def test_questions_asked_at_once_are_read_together_and_get_their_own_scores(
         read(requests, show)  # type: ignore[arg-type]  # handed through
 
     monkeypatch.setattr(engine, "_read_suffixes", watch)
+    scores = ask_kept_at_once(engine, kept, QUESTIONS)
+    assert together == [3]
+    for question, expected in alone.items():
+        assert scores[question] == pytest.approx(expected, abs=1e-4)
+
+
+def ask_kept_at_once(
+    engine: LlamaEngine, kept: tuple[Article, ...], questions: Sequence[str]
+) -> dict[str, dict[str, float]]:
     scores: dict[str, dict[str, float]] = {}
     threads = [
         threading.Thread(target=lambda one=one: scores.update({one: ask_kept(engine, kept, one)}))
@@ -157,9 +164,7 @@ def test_questions_asked_at_once_are_read_together_and_get_their_own_scores(
             time.sleep(0.01)
     for thread in threads:
         thread.join()
-    assert together == [3]
-    for question, expected in zip(questions, alone, strict=True):
-        assert scores[question] == pytest.approx(expected, abs=1e-4)
+    return scores
 
 
 def test_a_client_that_goes_away_takes_nobody_along(
@@ -202,35 +207,40 @@ def test_a_client_that_goes_away_takes_nobody_along(
 def test_a_batch_that_the_memory_does_not_hold_is_halved_and_no_article_is_lost(
     engine: LlamaEngine, kept: tuple[Article, ...], reading: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_pass_tokens", "_passes_at_once"):
-        monkeypatch.setattr(engine, name, getattr(engine, name))  # put back afterwards
     expected = judge(engine, kept, evidence="yes-no", reading=reading)
-    run, forward = engine._pass, engine._model.base_model.forward
     suffix = len(engine._suffix("yes-no", QUESTION).ids)
     most = (
         2 * suffix
         if reading == "article-cache"
         else 2 * max(len(engine._prefix("yes-no", a)) + suffix for a in kept)
     )
-
-    def pass_in_small_memory(ids: list[int], *others: Any) -> torch.Tensor:
-        if len(ids) > most:
-            raise torch.OutOfMemoryError("no more")
-        return run(ids, *others)
-
-    def forward_in_small_memory(ids: torch.Tensor, **options: object) -> object:
-        if ids.numel() > most:
-            raise torch.OutOfMemoryError("no more")
-        return forward(ids, **options)
-
-    monkeypatch.setattr(engine, "_pass", pass_in_small_memory)
-    monkeypatch.setattr(engine._model.base_model, "forward", forward_in_small_memory)
+    hold_at_most(most, engine, monkeypatch)
     read: list[int] = []
     assert judge(engine, kept, evidence="yes-no", reading=reading, show_read=read.append) == pytest.approx(
         expected, abs=1e-4
     )
     assert sum(read) == len(kept)
     assert max(read) <= 4
+
+
+def hold_at_most(tokens: int, engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the memory did not hold a pass over more `tokens`."""
+    for name in ("_pass_tokens", "_passes_at_once"):
+        monkeypatch.setattr(engine, name, getattr(engine, name))  # put back afterwards
+    run, forward = engine._pass, engine._model.base_model.forward
+
+    def pass_in_small_memory(ids: list[int], *others: Any) -> torch.Tensor:
+        if len(ids) > tokens:
+            raise torch.OutOfMemoryError("no more")
+        return run(ids, *others)
+
+    def forward_in_small_memory(ids: torch.Tensor, **options: object) -> object:
+        if ids.numel() > tokens:
+            raise torch.OutOfMemoryError("no more")
+        return forward(ids, **options)
+
+    monkeypatch.setattr(engine, "_pass", pass_in_small_memory)
+    monkeypatch.setattr(engine._model.base_model, "forward", forward_in_small_memory)
 
 
 def test_a_memory_that_does_not_hold_one_article_is_one_sentence(
@@ -370,4 +380,5 @@ def test_a_local_folder_gives_the_same_scores_as_the_embedded_name(
     engine: LlamaEngine, models_home: Path
 ) -> None:
     weights = fetch_weights(str(models_home / "models" / "smollm2-135m"), models_home / "models")
-    assert judge(LlamaEngine(weights), small_code().articles) == judge(engine, small_code().articles)
+    local = LlamaEngine(weights, precision="float32")
+    assert judge(local, small_code().articles) == judge(engine, small_code().articles)

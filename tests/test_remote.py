@@ -13,7 +13,6 @@ import torch
 
 from labourqa.errors import EngineError
 from labourqa.llama import LlamaEngine
-from labourqa.pipeline import Models
 from labourqa.remote import RemoteEngine
 
 from .conftest import small_code
@@ -34,9 +33,8 @@ class Server:
 
 
 @pytest.fixture
-def server(models: Models) -> Iterator[Server]:
-    assert isinstance(models.engine, LlamaEngine)
-    engine: LlamaEngine = models.engine
+def server(float32_engine: LlamaEngine) -> Iterator[Server]:
+    engine = float32_engine
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -101,9 +99,10 @@ def judge(engine: RemoteEngine | LlamaEngine) -> dict[str, float]:
     return {decision.article: decision.score for decision in judgement.decisions}
 
 
-def test_with_logprobs_the_margins_are_those_of_the_local_engine(server: Server, models: Models) -> None:
-    assert isinstance(models.engine, LlamaEngine)
-    local, remote = judge(models.engine), judge(RemoteEngine(server.url))
+def test_with_logprobs_the_margins_are_those_of_the_local_engine(
+    server: Server, float32_engine: LlamaEngine
+) -> None:
+    local, remote = judge(float32_engine), judge(RemoteEngine(server.url))
     assert list(remote) == list(local)
     assert remote == pytest.approx(local, abs=0.01)
 
@@ -122,10 +121,10 @@ def test_a_server_keeps_no_article_cache(server: Server, tmp_path: Path) -> None
         )
 
 
-def test_an_answer_streams(server: Server, models: Models) -> None:
+def test_an_answer_streams(server: Server, float32_engine: LlamaEngine) -> None:
     engine = RemoteEngine(server.url)
     pieces = [piece for piece, _ in engine.generate("Name three colours.", max_tokens=10)]
-    local = [piece for piece, _ in models.engine.generate("Name three colours.", max_tokens=10) if piece]
+    local = [piece for piece, _ in float32_engine.generate("Name three colours.", max_tokens=10) if piece]
     assert pieces == local
 
 
