@@ -56,10 +56,10 @@ def _describe_precision() -> str:
 def _describe_model(settings: Settings) -> str:
     name, reason = choose_model_name(settings)
     if is_server_url(name):
-        place = "on a server"
+        location = "on a server"
     else:
-        place = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
-    return f"{name} ({reason}), {place}"
+        location = "on this machine" if find_weights(name, settings.models) else "not fetched yet"
+    return f"{name} ({reason}), {location}"
 
 
 def _version(library: str) -> str:

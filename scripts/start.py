@@ -19,6 +19,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 USAGE = 'usage: python3 scripts/start.py ask "QUESTION" | COMMAND ... | test ... | lint'
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
+# The tests without a model first, within half a minute, with the share of the package that they cover.
+TESTS = (("pytest", "-m", "not model and not browser", "--cov"), ("pytest", "-m", "model or browser"))
 
 
 def main(arguments: list[str]) -> int:
@@ -32,8 +34,8 @@ def main(arguments: list[str]) -> int:
         return 1
     if not developing:
         return run("-m", "labourqa", *arguments)
-    steps = [*LINT, ("pytest", *options)] if command == "test" else LINT
-    for step in steps:
+    tests = (("pytest", *options),) if options else TESTS
+    for step in [*LINT, *tests] if command == "test" else LINT:
         if status := run("-m", *step, cwd=ROOT):
             return status
     return 0

@@ -37,11 +37,11 @@ class Answer:
     complete: bool = True  # False: the model was stopped at the token limit
 
 
-def choose_kind(wanted: str, model: ModelInfo) -> Literal["quoted", "written"]:
-    """`wanted` is "quoted", "written" or "auto", which means written unless the model is too small to write."""
-    if wanted == "auto":
+def choose_kind(setting: str, model: ModelInfo) -> Literal["quoted", "written"]:
+    """`setting`: "quoted", "written" or "auto", which means written unless the model is too small to write."""
+    if setting == "auto":
         return "quoted" if model.is_small else "written"
-    return "written" if wanted == "written" else "quoted"
+    return "written" if setting == "written" else "quoted"
 
 
 def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:

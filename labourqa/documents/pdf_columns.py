@@ -49,13 +49,13 @@ def _find_columns(lines: Sequence[Line]) -> tuple[int, int, float] | None:
     left, right = min(line.left for line in lines), max(line.right for line in lines)
     size = median(line.size for line in lines)
     step = max(size / 4, 1.0)
-    places = [left + step * n for n in range(int((right - left) / step) + 1)]
-    inked = [_inked_places(line, places, size) for line in lines]
+    positions = [left + step * n for n in range(int((right - left) / step) + 1)]
+    inked = [_inked_positions(line, positions, size) for line in lines]
     best: tuple[int, int, float] | None = None
     most = 0
     low, high = (
-        bisect_left(places, left + 0.2 * (right - left)),
-        bisect_left(places, left + 0.8 * (right - left)),
+        bisect_left(positions, left + 0.2 * (right - left)),
+        bisect_left(positions, left + 0.8 * (right - left)),
     )
     width = max(1, round(0.8 * size / step))  # a gutter is at least this wide
     for n in range(low, max(low, high - width)):
@@ -68,20 +68,20 @@ def _find_columns(lines: Sequence[Line]) -> tuple[int, int, float] | None:
             while end < len(lines) and inked[end].isdisjoint(range(n, n + width)):
                 end += 1
             if end - start > most:
-                middle = places[n] + width * step / 2
+                middle = positions[n] + width * step / 2
                 if _are_columns(lines[start:end], middle):
                     best, most = (start, end, middle), end - start
             start = end
     return best
 
 
-def _inked_places(line: Line, places: Sequence[float], size: float) -> set[int]:
-    """Which places across the page the line covers; the spaces between its words count as covered."""
+def _inked_positions(line: Line, positions: Sequence[float], size: float) -> set[int]:
+    """Which positions across the page the line covers; the spaces between its words count as covered."""
     inked: set[int] = set()
     last = None
     for run in sorted(line.runs, key=lambda run: run.left):
         start = last if last is not None and run.left - last < 0.6 * size else run.left
-        inked.update(range(bisect_left(places, start), bisect_left(places, run.right)))
+        inked.update(range(bisect_left(positions, start), bisect_left(positions, run.right)))
         last = max(run.right, last or run.right)
     return inked
 
@@ -169,12 +169,12 @@ def _insert_notes(body: list[Line], notes: Sequence[Line]) -> list[Line]:
     above: dict[int, list[Line]] = defaultdict(list)
     for title in titles:
         top = title[0].baseline
-        place = next((i for i, line in enumerate(body) if line.baseline <= top + 0.6 * line.size), len(body))
+        index = next((i for i, line in enumerate(body) if line.baseline <= top + 0.6 * line.size), len(body))
         runs = [run for line in title for run in line.runs]
-        above[place].append(_flatten(runs, title[0]))
+        above[index].append(_flatten(runs, title[0]))
     lines: list[Line] = []
-    for place, line in enumerate([*body, None]):
-        lines += above[place]
+    for index, line in enumerate([*body, None]):
+        lines += above[index]
         if line:
             lines.append(line)
     return lines

@@ -54,14 +54,14 @@ def _is_mark(run: Run, baseline: float, size: float) -> bool:
 def drop_marks(lines: Sequence[Line], marks: set[str]) -> None:
     """Take the marks of footnotes out; a raised number after a digit stays where another mark of it stands."""
     for mark in marks:
-        places = []
+        positions = []
         for line in lines:
             baseline, size = line.baseline, line.size
             for before, run in pairwise([None, *line.runs]):
                 if run is not None and run.text == mark and _is_mark(run, baseline, size):
                     after_digit = before is not None and run.glued and before.text[-1:].isdigit()
-                    places.append((after_digit, line, run))
-        plain = [place for place in places if not place[0]]
-        for _, line, run in plain or places[:1]:
+                    positions.append((after_digit, line, run))
+        plain = [found for found in positions if not found[0]]
+        for _, line, run in plain or positions[:1]:
             if len(line.runs) > 1:
                 line.runs = [one for one in line.runs if one is not run]

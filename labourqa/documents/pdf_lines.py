@@ -45,7 +45,7 @@ def make_lines(runs: Sequence[Run], page: int) -> list[Line]:
     lines: list[Line] = []
     tops: list[float] = []  # the highest baseline of each line
     sizes: list[float] = []
-    order = {id(run): place for place, run in enumerate(runs)}
+    order = {id(run): index for index, run in enumerate(runs)}
     for run in sorted(runs, key=lambda run: -run.baseline):
         if lines and tops[-1] - run.baseline <= 0.5 * max(run.size, sizes[-1]):
             lines[-1].runs.append(run)

@@ -24,19 +24,19 @@ def find_running_lines(
     """Lines at the pages' edges that repeat, or hold only the page's number, with what they are."""
     kind = "running header" if top else "running footer"
     edges = [list(lines[:_EDGE_LINES]) if top else list(lines[-_EDGE_LINES:][::-1]) for lines in rows]
-    places: dict[str, list[float]] = defaultdict(list)
+    positions: dict[str, list[float]] = defaultdict(list)
     for edge in edges:
         for line in edge:
-            places[_running_key(line, offsets)].append(line.baseline)
+            positions[_running_key(line, offsets)].append(line.baseline)
     found: list[tuple[Line, str]] = []
     heights: Counter[int] = Counter()
     for edge in edges:
-        for place, line in enumerate(edge):
+        for index, line in enumerate(edge):
             key = _running_key(line, offsets)
-            repeats = sum(1 for height in places[key] if abs(height - line.baseline) < 3)
+            repeats = sum(1 for height in positions[key] if abs(height - line.baseline) < 3)
             numbered = len(key) < len(" ".join(line.text.split()))
-            set_off = numbered or repeats > 0.4 * len(rows) or _is_set_off(edge[place:])
-            is_roman = place == 0 and _ROMAN.fullmatch(line.text) is not None
+            set_off = numbered or repeats > 0.4 * len(rows) or _is_set_off(edge[index:])
+            is_roman = index == 0 and _ROMAN.fullmatch(line.text) is not None
             if not key or is_roman or (PAGE_NUMBER.fullmatch(key) and not offsets):
                 found.append((line, "page number"))
             elif repeats >= max(_REPEATS, 0.03 * len(rows)) and set_off:

@@ -20,8 +20,8 @@ def read_text(decoded: Decoded) -> Content:
     left_out: list[LeftOut] = []
     for number, page in enumerate(pages, 1):
         kept = set(_kept_lines(page, is_only_page=len(pages) == 1))
-        for place, line in enumerate(page):
-            if place in kept:
+        for index, line in enumerate(page):
+            if index in kept:
                 lines.append(line)
                 numbers.append(number)
             elif line.strip():
@@ -46,10 +46,10 @@ def clean_text(text: str) -> str:
 
 
 def _kept_lines(lines: list[str], *, is_only_page: bool) -> Iterator[int]:
-    """The places of a page's lines without its number and the blank lines at its edges: a sentence may run on."""
+    """The positions of a page's lines without its number and the blank lines at its edges: a sentence may run on."""
     is_number = [PAGE_NUMBER.fullmatch(line.strip()) is not None for line in lines]
     if is_only_page:  # where a page ends cannot be known, so any line with only a number counts
-        yield from (place for place, number in enumerate(is_number) if not number)
+        yield from (index for index, number in enumerate(is_number) if not number)
         return
-    printed = [place for place, line in enumerate(lines) if line.strip() and not is_number[place]]
+    printed = [index for index, line in enumerate(lines) if line.strip() and not is_number[index]]
     yield from range(printed[0], printed[-1] + 1) if printed else ()

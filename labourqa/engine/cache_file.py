@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from labourqa.errors import EngineError
+from labourqa.files import write_atomically
 
 _TYPES = {
     "I8": torch.int8,
@@ -92,9 +93,7 @@ class CacheFileWriter:
     def save_progress(self, articles_written: int) -> None:
         self.articles_written = articles_written
         state = {"fingerprint": self._fingerprint, "done": articles_written, "sums": self._checksums}
-        part = Path(f"{self._progress}.part")
-        part.write_text(json.dumps(state))
-        part.replace(self._progress)
+        write_atomically(self._progress, json.dumps(state))
 
     def finish(self) -> None:
         """Put the complete file in its place."""

@@ -23,7 +23,7 @@ def find_citations(text: str, articles: Sequence[Article]) -> tuple[Citation, ..
 def find_related(
     citations: Sequence[Citation], articles: Sequence[Article], selected: Collection[str]
 ) -> tuple[Citation, ...]:
-    """The places in other than the `selected` articles that the cited words refer to, in order."""
+    """Citations of the passages in other than the `selected` articles that the cited words refer to, in order."""
     references = [reference for citation in citations for reference in find_references(citation.quote)]
     resolved = [resolve_reference(reference, articles) for reference in dict.fromkeys(references)]
     return tuple(one for one in resolved if one.supported and one.reference.article not in selected)

@@ -1,4 +1,4 @@
-"""Places in a code, "Article 57, paragraph 1, point 2": as printed, as typed by a person, as cited in a text."""
+"""References to articles, "Article 57, paragraph 1, point 2": as printed, as typed by a person, as cited in a text."""
 
 import re
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ _LIST = rf"\(?{_PART_NUMBER}\)?(?:{_JOINT}\(?{_PART_NUMBER}\)?)*"
 _ARTICLE_NUMBER = rf"(?:{_COMPOUND}|\d{{1,4}}(?:\^\d{{1,2}})?(?:[A-Z]{{1,2}}|{_LATIN})?(?![\d^]))"
 _ARTICLE = r"(?:Article|(?:[Ss]ub-?)?[Ss]ection)"
 _GROUPS = rf"(?: ?\({_PART_NUMBER}(?:{_RANGE}{_PART_NUMBER})?\))"
-_PLACES = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
+_TARGET = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
 # After "Article 57, " a bare number belongs to the sentence; after "Articles 57, " it is an article.
 _REFERENCE = re.compile(
     rf"(?:\b(?:point|clause)s? (?P<points>{_LIST}) of )?"
     rf"(?:\b(?:paragraph|[Ss]ub-?section)s? (?P<paragraphs>{_LIST}) of )?\b(?:{_ARTICLE}|Art\.|Sec\.)"
-    rf"(?P<places>s {_PLACES}(?:{_JOINT}(?:{_ARTICLE}s? )?(?:{_PLACES}|{_GROUPS}+))*"
-    rf"| {_PLACES}(?:{_JOINT}(?:{_ARTICLE} {_PLACES}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
+    rf"(?P<targets>s {_TARGET}(?:{_JOINT}(?:{_ARTICLE}s? )?(?:{_TARGET}|{_GROUPS}+))*"
+    rf"| {_TARGET}(?:{_JOINT}(?:{_ARTICLE} {_TARGET}|(?:{_ARTICLE_NUMBER})?{_GROUPS}+))*)"
 )
-_PLACE = re.compile(
+_TARGET_PART = re.compile(
     rf"(?P<number>{_ARTICLE_NUMBER}(?:{_RANGE}{_ARTICLE_NUMBER}(?! ?\())?)?(?P<groups>{_GROUPS}*)"
 )
 _GROUP = re.compile(r"\(([^()]+)\)")
@@ -59,7 +59,7 @@ _SIGN = re.compile(
     re.IGNORECASE,
 )
 _DEPTH = re.compile(
-    rf"(?P<place>Articles? {_RAISED_NUMBER}(?:\(\w+\))*),?\s*(?:paragraph|para|par|point|item)\b\.?"
+    rf"(?P<target>Articles? {_RAISED_NUMBER}(?:\(\w+\))*),?\s*(?:paragraph|para|par|point|item)\b\.?"
     r"\s*\(?(?P<number>\d{1,3})\)?",
     re.IGNORECASE,
 )
@@ -72,7 +72,7 @@ _LITHUANIAN = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """A place in a code: `Reference("57", "1", "2")` is article 57, paragraph 1, point 2."""
+    """A reference to an article, paragraph or point: `Reference("57", "1", "2")` is Art. 57, paragraph 1, point 2."""
 
     article: str
     paragraph: str = ""
@@ -84,7 +84,7 @@ class Reference:
 
 
 def find_references(text: str) -> tuple[Reference, ...]:
-    """The different places of the same code that an English text refers to, in order of appearance."""
+    """The distinct references of an English text to articles of the same code, in order of appearance."""
     text = _spell_numbers(text)
     found: dict[Reference, None] = {}
     for match in _REFERENCE.finditer(text):
@@ -92,14 +92,14 @@ def find_references(text: str) -> tuple[Reference, ...]:
             continue
         number, of = "", [match["paragraphs"] or "", match["points"] or ""]  # "points 1 and 2 of Article 5"
         levels = of
-        for place in filter(re.Match.group, _PLACE.finditer(match["places"])):
-            groups = _GROUP.findall(place["groups"])
-            if place["number"]:
-                number = place["number"]
+        for target in filter(re.Match.group, _TARGET_PART.finditer(match["targets"])):
+            groups = _GROUP.findall(target["groups"])
+            if target["number"]:
+                number = target["number"]
                 levels = [*groups, "", ""] if groups else of
             else:  # in "44(1)(3), (8)" the 8 is a point, in "139(5) and (6)" the 6 a paragraph
                 levels = [levels[0], groups[0]] if levels[1] else [groups[0], ""]
-            for one in [_spell_compound(number)] if groups else _expand_articles(place["number"]):
+            for one in [_spell_compound(number)] if groups else _expand_articles(target["number"]):
                 for paragraph in _expand(levels[0]):
                     for point in _expand(levels[1]):
                         found[Reference(one, paragraph, point)] = None
@@ -107,12 +107,12 @@ def find_references(text: str) -> tuple[Reference, ...]:
 
 
 def find_mentions(question: str) -> tuple[Reference, ...]:
-    """The places that a question names, however people write them: "art. 57(1)", "§ 72-1", "DK 117 str. 3 d."."""
+    """The references in a question, however people write them: "art. 57(1)", "§ 72-1", "DK 117 str. 3 d."."""
     text = _LITHUANIAN.sub(_spell_lithuanian, _spell_numbers(question))
     text = _SIGN.sub(lambda match: "Articles " if match["many"] or match["signs"] else "Article ", text)
     text = re.sub(r"(Articles? \d{1,4})-(?=\d{1,2}\b)", r"\1^", text)
     for _ in ("paragraph", "point"):
-        text = _DEPTH.sub(r"\g<place>(\g<number>)", text)
+        text = _DEPTH.sub(r"\g<target>(\g<number>)", text)
     return find_references(text)
 
 

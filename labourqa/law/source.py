@@ -61,17 +61,19 @@ def _join_labels(lines: Sequence[str]) -> Iterator[str]:
 def _drop_page_headers(lines: Sequence[str]) -> Iterator[str]:
     """The lines without page headers and footers: lines that repeat with a rising page number in or beside them."""
     repeated = Counter(line for line in lines if line)
-    places: defaultdict[str, list[tuple[int, ...]]] = defaultdict(list)  # a header's positions by its wording
+    occurrences: defaultdict[str, list[tuple[int, ...]]] = defaultdict(
+        list
+    )  # a header's positions by its wording
     for i, line in enumerate(lines):
         if line.isdecimal():
             for neighbour in (i - 1, i + 1):
                 if 0 <= neighbour < len(lines) and repeated[lines[neighbour]] >= _FEWEST_PAGES:
-                    places[f"# {lines[neighbour]}"].append((i, neighbour))
+                    occurrences[f"# {lines[neighbour]}"].append((i, neighbour))
         elif len(line) <= _LONGEST_HEADER and (wording := re.sub(r"\d+", "#", line)) != line:
-            places[wording].append((i,))
+            occurrences[wording].append((i,))
     headers = {
         i
-        for wording, positions in places.items()
+        for wording, positions in occurrences.items()
         if len(positions) >= _FEWEST_PAGES and _is_header(wording)
         if _rises([lines[position[0]] for position in positions])
         for position in positions
