@@ -259,12 +259,13 @@ class Assistant:
         counts = [
             sum(paragraph) for article in models.relevance.count_vectors(articles) for paragraph in article
         ]
-        name = f"{models.encoder.name} {TEXTS_VERSION}"
+        share = models.relevance.delta_share(articles)
+        name = f"{models.encoder.name} {TEXTS_VERSION} {share:g}"  # whatever changes the vectors
         embeddings = editions.embeddings(edition, name, counts)
         if embeddings is None:
             encode = partial(
                 models.encoder.encode,
-                delta_share=models.relevance.delta_share(articles),
+                delta_share=share,
                 show_share=show_share(self.progress, "preparing the code for search"),
             )
             embeddings = models.relevance.embed(articles, encode)

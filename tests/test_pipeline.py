@@ -19,6 +19,7 @@ from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
+from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE
 from labourqa.models.texts import TEXTS_VERSION
 from labourqa.pipeline import (
     CALIBRATION_QUESTION,
@@ -369,7 +370,9 @@ def test_preparing_stores_token_counts_and_embeddings(
         assert code.articles == small_code().articles
         assert code.embeddings.shape == (6, 384)
     assert set(store.editions.token_counts(small_edition, "words")) == {"1", "2", "2^1"}
-    embeddings = store.editions.embeddings(small_edition, f"fake-encoder {TEXTS_VERSION}", [1, 3, 1, 1])
+    embeddings = store.editions.embeddings(
+        small_edition, f"fake-encoder {TEXTS_VERSION} {OTHER_LAWS_DELTA_SHARE}", [1, 3, 1, 1]
+    )
     assert embeddings is not None
     assert (embeddings == code.embeddings).all()
 
