@@ -20,6 +20,8 @@ from tests.fakes import FakeEngine, fake_models
 
 QUESTION = "How is night work paid?"
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
