@@ -10,10 +10,17 @@ from labourqa.law.edition import Edition
 from labourqa.pipeline import Assistant
 from labourqa.store import Store
 
+LOCAL_CLIENT = "127.0.0.1"  # Streamlit gives no address for this machine
+
 
 def open_store() -> Store:
     """A new connection for each run of a page, since SQLite's connections belong to one thread."""
     return Store(server().settings.database)
+
+
+def current_client() -> str:
+    """Who is counted against the limits: the visitor's address on the network."""
+    return st.context.ip_address or LOCAL_CLIENT
 
 
 def current_settings() -> Settings:

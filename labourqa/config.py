@@ -55,6 +55,10 @@ class Settings:
     answer_tokens: int = 400  # the longest written answer
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # store questions and answers in the database on this machine
+    serve_key: str = field(default="", repr=False)  # that clients of `labourqa serve` send
+    requests_per_minute: int = 120  # of each client of the server
+    waiting_questions: int = 8  # of each client of the server
+    question_seconds: int = 300  # after which the server gives a question up
 
     @property
     def database(self) -> Path:
@@ -123,7 +127,8 @@ _CHOICES = {
     "cache_bits": CACHE_BITS,
 }
 _WHOLE_NUMBERS = {  # name -> smallest value
-    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1
+    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
+    "requests_per_minute": 1, "waiting_questions": 1, "question_seconds": 1,
 }  # fmt: skip
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -153,7 +158,7 @@ def _convert(name: str, value: object) -> Any:
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
         raise SettingsError(f"log is true or false, not {text!r}.")
-    if name in ("api_key", "code"):
+    if name in ("api_key", "code", "serve_key"):
         return text
     if name == "model":
         if text:

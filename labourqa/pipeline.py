@@ -1,6 +1,7 @@
 """The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
 import math
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
 from labourqa.law.citations import find_related
+from labourqa.law.comparison import Comparison, compare_articles
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article
@@ -52,6 +54,7 @@ PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the
 # A question without content: an article's score for it is what the model thinks of the article alone (contextual
 # calibration, Zhao et al., arXiv 2102.09690).
 CALIBRATION_QUESTION = "N/A"
+_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,23 @@ class Assistant:
             self.ingest()
         editions = self.store.editions
         return editions.find(self.settings.code) if self.settings.code else editions.current()
+
+    def find_edition(self, wanted: str) -> Edition:
+        """The edition that "NAME", "NAME@DATE", or the date of an edition of the current code names.
+
+        Raises NoEditionError.
+        """
+        if match := _DATE.fullmatch(wanted.strip()):
+            wanted = f"{self.current_edition().code}@{match[1]}"
+        return self.store.editions.find(wanted)
+
+    def compare(self, old: str, new: str) -> Comparison:
+        """What changed between two editions, each named as for `find_edition`. Raises NoEditionError."""
+        old_edition, new_edition = map(self.find_edition, (old, new))
+        old_articles, new_articles = map(self.store.editions.articles, (old_edition, new_edition))
+        changes = compare_articles(old_articles, new_articles)
+        changed = sum(change.kind != "removed" for change in changes)
+        return Comparison(old_edition, new_edition, tuple(changes), len(new_articles) - changed)
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:

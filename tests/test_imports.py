@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "files", "text", "memory", "progress", "methods", "config",
     "law", "documents", "models", "engine", "answering", "store", "evaluation", "ingestion", "pipeline",
-    "benchmark", "doctor", "cli", "__main__",
+    "benchmark", "doctor", "server", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
@@ -26,8 +26,14 @@ OWNERS = {
     "huggingface_hub": {"models"},
     "matplotlib": {"benchmark"},
     "docx": {"answering"},
-    "streamlit": {"cli"},  # and the page in app/
-    "urllib": {"engine"},
+    "streamlit": {"cli", "server"},  # and the page in app/
+    "fastapi": {"server"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "prometheus_client": {"server"},
+    "limits": {"server"},
+    "mcp": {"server"},
+    "urllib": {"engine", "server"},
     "rich": {"cli"},
     "click": {"cli"},
     "py3langid": {"answering", "law"},

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import answer_view
 import streamlit as st
 from messages import ProgressBars, user_errors
-from server import wait_for_models
-from visitor import current_edition, current_settings, open_store
+from server import server
+from visitor import current_client, current_edition, current_settings, open_store
 
 from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
-from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
+from labourqa.answering.question import MAX_QUESTION_CHARACTERS
 from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
-from labourqa.pipeline import Assistant
+from labourqa.server.service import Question
 from labourqa.text import escape_markdown
 
 ASSISTANT_AVATAR = ":material/balance:"
@@ -128,20 +128,18 @@ def _ask(question: str, conversation: int | None) -> None:
 
 def _answer(question: str, progress: ProgressBars, conversation: int | None) -> LoggedAnswer:
     """Answer the question, log the answer, and make its conversation the session's."""
-    check_question(question)
-    models = wait_for_models(progress.show_done)
-    settings = current_settings()
     earlier: list[LoggedAnswer] = st.session_state.answers
+    previous = earlier[-1].report.turn if earlier else None
     with open_store() as store:
-        report = Assistant(settings, store, models=models, progress=progress).ask(
-            question,
-            previous=earlier[-1].report.turn if earlier else None,
-            edition=current_edition(store),
-        )
-        answer_id = None
-        if settings.log:
-            answer_id, st.session_state.conversation = store.conversations.log(report, conversation)
-    return LoggedAnswer(report, datetime.now(UTC).isoformat(), answer_id)
+        edition = current_edition(store)
+    answered = server().answer(
+        Question(question, current_settings(), previous, edition, conversation),
+        client=current_client(),
+        progress=progress,
+    )
+    if answered.conversation is not None:
+        st.session_state.conversation = answered.conversation
+    return LoggedAnswer(answered.report, datetime.now(UTC).isoformat(), answered.answer)
 
 
 def _show_stopped(question: str) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "models": "List, fetch or verify model files.",
     "history": "List the questions asked on this machine.",
     "ui": "Open the page in a browser.",
+    "serve": "Serve the page and the HTTP interfaces.",
     "doctor": "Show what is installed, and where.",
 }
 

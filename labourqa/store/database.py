@@ -38,9 +38,17 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite_utils.Database]:
-        """Everything written inside is stored together, or not at all."""
-        with self._errors(), self._db.atomic():
-            yield self._db
+        """Everything written inside is stored together, or not at all. Not to be nested."""
+        with self._errors():
+            # IMMEDIATE waits for other writers. A transaction that reads first and then writes would fail at once when
+            # another connection has written in between.
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.rollback()
+                raise
+            self._db.commit()
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         with self._errors():

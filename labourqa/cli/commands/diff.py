@@ -5,7 +5,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, get_args
 
 import click
@@ -13,13 +12,11 @@ import click
 from labourqa.cli.options import CODE, json_option, with_settings
 from labourqa.cli.output import print_json, print_message, print_result
 from labourqa.config import Settings
-from labourqa.law.comparison import ArticleChange, ChangeKind, WordChange, compare_articles
-from labourqa.law.edition import Edition
+from labourqa.law.comparison import ArticleChange, ChangeKind, WordChange
 from labourqa.law.references import show_number
-from labourqa.pipeline import Assistant, open_assistant
+from labourqa.pipeline import open_assistant
 from labourqa.text import printable
 
-_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 _CONTEXT_WORDS = 12  # unchanged words shown on each side of a change
 _ALMOST_ALL = 0.9  # of the articles
 _REMOVED = {"fg": "red", "strikethrough": True}  # not told apart by the colour alone
@@ -41,35 +38,22 @@ def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: b
     in colour on a terminal; "…" stands for unchanged words.
     """
     with open_assistant(settings) as assistant:
-        old_edition, new_edition = (_find_edition(assistant, wanted) for wanted in (old, new))
-        old_articles, new_articles = map(assistant.store.editions.articles, (old_edition, new_edition))
-    changes = compare_articles(old_articles, new_articles)
-    counts = Counter(change.kind for change in changes)
-    unchanged = len(new_articles) - sum(counts[kind] for kind in ("added", "renumbered", "changed"))
+        comparison = assistant.compare(old, new)
     if as_json:
-        print_json(
-            {
-                "old": asdict(old_edition),
-                "new": asdict(new_edition),
-                "unchanged": unchanged,
-                "changes": [change.to_json() for change in changes],
-            }
-        )
+        print_json(comparison.to_json())
         return
-    print_result(f"old: {old_edition}\nnew: {new_edition}")
-    print_result(", ".join(f"{counts[kind]} {kind}" for kind in _KINDS) + f", {unchanged} unchanged")
-    if counts["changed"] > _ALMOST_ALL * len(new_articles):
+    changes, counts = comparison.changes, Counter(change.kind for change in comparison.changes)
+    print_result(f"old: {comparison.old}\nnew: {comparison.new}")
+    print_result(
+        ", ".join(f"{counts[kind]} {kind}" for kind in _KINDS) + f", {comparison.unchanged} unchanged"
+    )
+    articles = comparison.unchanged + sum(counts[kind] for kind in ("added", "renumbered", "changed"))
+    if counts["changed"] > _ALMOST_ALL * articles:
         print_message("Almost every article differs: these may be different translations or different codes.")
     if summary:
         _print_summary(changes)
     else:
         _print_changes(changes, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-
-
-def _find_edition(assistant: Assistant, wanted: str) -> Edition:
-    if match := _DATE.fullmatch(wanted.strip()):
-        wanted = f"{assistant.current_edition().code}@{match[1]}"
-    return assistant.store.editions.find(wanted)
 
 
 def _print_summary(changes: Sequence[ArticleChange]) -> None:
