@@ -83,7 +83,10 @@ def create_application(
 def run_server(
     settings: Settings, *, host: str, port: int, origins: Sequence[str] = (), log_questions: bool = False
 ) -> None:
-    """Serve until SIGINT or SIGTERM; then questions that were taken are answered first. Raises SettingsError when it cannot listen or a key is missing."""
+    """Serve until SIGINT or SIGTERM; then questions that were taken are answered first.
+
+    Raises SettingsError when it cannot listen or a key is missing.
+    """
     if not is_local(host) and not settings.serve_key:
         raise SettingsError(
             f"{host} can be reached by others, so a key is needed: set LABOURQA_SERVE_KEY, or leave --host out."

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 OWNER = "labourqa"  # of the models
 SILENT_EVENTS = 20  # after as many silent half-seconds a comment keeps the connection open
-_REFERENCE = re.compile(r"\[(Art\. [^\[\]]{1,40})\]")
+_REFERENCE = re.compile(r"Art\. [^\s()\[\],;]+(?:\([^\s()]{1,8}\))*")
 CLIENT_CLOSED_REQUEST = 499
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {
@@ -190,8 +190,12 @@ def describe_limits(report: Report) -> str:
 
 
 def find_annotations(report: Report, text: str, base_url: str) -> list[dict[str, Any]]:
-    """A citation of this server's reader for each reference in `text` that the report's answer rests on."""
-    known = {str(citation.reference): citation.reference for citation in report.answer.citations}
+    """A citation of this server's reader for each reference in the answer's `text` that the code supports."""
+    known = {
+        str(citation.reference): citation.reference
+        for citation in report.answer.citations
+        if citation.supported
+    }
     return [
         {
             "type": "url_citation",
@@ -203,7 +207,7 @@ def find_annotations(report: Report, text: str, base_url: str) -> list[dict[str,
             },
         }
         for match in _REFERENCE.finditer(text)
-        if (reference := known.get(match[1]))
+        if (reference := known.get(match[0]))
     ]
 
 
@@ -236,7 +240,7 @@ class _Completion:
     def to_json(self, text: str, report: Report | None = None) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
         if report:
-            message["annotations"] = find_annotations(report, text, self._base_url)
+            message["annotations"] = find_annotations(report, report.answer.text, self._base_url)
         return {
             **self._shared,
             "object": "chat.completion",
@@ -276,7 +280,7 @@ class _Completion:
             text = (sent or report.answer.text) + describe_limits(report)
             for piece in re.findall(r".*?\n+|.+\Z", text[len(sent) :], re.DOTALL):
                 yield self._chunk({"content": piece})
-            if annotations := find_annotations(report, text, self._base_url):
+            if annotations := find_annotations(report, sent or report.answer.text, self._base_url):
                 yield self._chunk({"annotations": annotations})
             for chunk in self._end(report):
                 yield chunk
