@@ -17,7 +17,7 @@ ICON = Path(__file__).with_name(
 )  # a local file: Streamlit's named icons are fetched from the internet
 
 st.set_page_config(page_title="labourqa", page_icon=ICON, layout="centered")
-page = st.navigation(navigation.PAGES)
+page = st.navigation(navigation.pages())
 with user_errors():
     with st.sidebar:
         show_loading()

@@ -38,9 +38,17 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite_utils.Database]:
-        """Everything written inside is stored together, or not at all."""
-        with self._errors(), self._db.atomic():
-            yield self._db
+        """Everything written inside is stored together, or not at all; nobody else writes between reads and writes."""
+        with self._errors():
+            # IMMEDIATE waits for another writer here. SQLite does not wait when a transaction that began with a read
+            # wants to write, but fails at once.
+            self._db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.conn.execute("COMMIT")
+            except BaseException:
+                self._db.rollback()
+                raise
 
     def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         with self._errors():

@@ -9,14 +9,13 @@ import click
 from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_message, print_result, warn_of_code_setting
 from labourqa.config import Settings
-from labourqa.errors import NoEditionError, SettingsError
-from labourqa.law.edition import Edition
+from labourqa.errors import NoEditionError
+from labourqa.law.edition import Edition, check_code_name
 from labourqa.pipeline import open_assistant
 from labourqa.store import Store
 from labourqa.store.editions import StoredEdition
 
 _CHECKSUM_DIGITS = 8  # shown where a date does not name an edition
-_LONGEST_NAME = 200
 
 
 @click.group("codes", invoke_without_command=True)
@@ -55,11 +54,7 @@ def rename(settings: Settings, *, name: str, new_name: str) -> None:
 
     Two codes of one name are the editions of one code.
     """
-    new_name = " ".join(new_name.split())
-    if not new_name or "@" in new_name or len(new_name) > _LONGEST_NAME:
-        raise SettingsError(
-            f"A code's name has 1 to {_LONGEST_NAME} characters and no @; choose another one."
-        )
+    new_name = check_code_name(new_name)
     with Store(settings.database) as store:
         old_name = store.editions.find(name).code
         store.editions.rename_code(old_name, new_name)
