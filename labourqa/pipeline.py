@@ -106,10 +106,13 @@ class Assistant:
         `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
         NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
         """
-        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspection, force=force, for_everyone=path is None)
 
-    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
-        """Store a code that was inspected as the current edition.
+    def store_code(
+        self, inspection: Inspection, *, force: bool = False, for_everyone: bool = False
+    ) -> Edition:
+        """Store a code that was inspected as the current edition, of the store's owner or for everyone.
 
         Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
         """
@@ -119,7 +122,9 @@ class Assistant:
                 f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
+        return self.store.editions.save(
+            inspection.code, source=document.source, sha256=document.sha256, for_everyone=for_everyone
+        )
 
     def current_edition(self) -> Edition:
         """The edition that the setting `code` names, else the one ingested or chosen last.
@@ -394,6 +399,14 @@ class _Answered:
 
 @contextmanager
 def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
-    """An assistant with the database that the settings name. Raises StoreError."""
+    """An assistant with the database that the settings name, for the local user. Raises StoreError."""
+    erase_old_conversations(settings)
     with Store(settings.database) as store:
         yield Assistant(settings, store, progress=progress)
+
+
+def erase_old_conversations(settings: Settings) -> None:
+    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    if settings.keep_days is not None:
+        with Store(settings.database, owner=None) as store:
+            store.conversations.erase_older(settings.keep_days)

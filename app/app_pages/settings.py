@@ -1,5 +1,6 @@
 """Settings: the visitor's own, the codes, the server's model, what is installed, and erasing conversations."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import code_upload
@@ -7,11 +8,13 @@ import edition_chooser
 import streamlit as st
 from messages import user_errors
 from server import server
-from visitor import choose_settings, current_edition, current_settings, open_store
+from visitor import choose_settings, current_edition, current_settings, is_local_user, open_store
 
 from labourqa.config import ANSWER_KINDS, PRECISIONS, load_settings
 from labourqa.doctor import describe_installation
+from labourqa.law.edition import Edition
 from labourqa.methods import METHODS, QUESTION_METHODS
+from labourqa.store.owners import EVERYONE
 from labourqa.text import escape_markdown
 
 
@@ -20,8 +23,14 @@ def show() -> None:
     with user_errors():
         _show_visitor_settings()
         _show_codes()
-        _show_model()
-        _show_installation()
+        if is_local_user():
+            _show_model()
+            _show_installation()
+        else:
+            _show_loaded_model()
+            st.caption(
+                "The owner of this machine chooses the model: with the link that the server prints at its start."
+            )
         _show_erasing()
 
 
@@ -84,11 +93,28 @@ def _show_codes() -> None:
             "articles": one.articles,
             "file": one.edition.source,
             "SHA-256": one.edition.sha256[:8],
+            "for": "everyone" if EVERYONE in one.owners else "you",
         }
         for one in stored
     ]
     st.dataframe(rows, hide_index=True)
+    _show_removal([one.edition for one in stored])
     code_upload.show()
+
+
+def _show_removal(editions: Sequence[Edition]) -> None:
+    """The visitor's own codes can be removed."""
+    with open_store() as store:
+        own = [edition for edition in editions if store.editions.is_own(edition)]
+    if not own:
+        return
+    with st.popover("Remove a code", icon=":material/delete:", type="tertiary"):
+        chosen = st.selectbox("Code to remove", own, key=f"remove-{len(own)}")
+        st.write("Conversations about it stay, but cannot be continued.")
+        if st.button("Remove", key="remove-code"):
+            with open_store() as store:
+                store.editions.remove(chosen)
+            st.rerun()
 
 
 def _show_model() -> None:
@@ -106,6 +132,10 @@ def _show_model() -> None:
             chosen = load_settings({"model": model, "precision": precision})  # checks both
             server().load(replace(settings, model=chosen.model, precision=chosen.precision))
             st.rerun()
+    _show_loaded_model()
+
+
+def _show_loaded_model() -> None:
     models = server().loading.models
     if models:
         info = models.engine.info
@@ -126,15 +156,18 @@ def _show_erasing() -> None:
     with open_store() as store:
         count = len(store.conversations.search())
     st.write(
-        f"{count} conversation{'' if count == 1 else 's'} stored in a database on this machine, and nowhere else."
+        f"{count} conversation{'' if count == 1 else 's'} of yours stored in a database on this machine, and nowhere "
+        "else. Other visitors cannot see them; the owner of the machine can."
     )
+    if days := server().settings.keep_days:
+        st.write(f"A conversation that is not continued for {days} days is erased.")
     if st.button("Forget everything", icon=":material/delete_forever:", disabled=not count, key="forget"):
         _confirm_erasing()
 
 
 @st.dialog("Forget everything?")
 def _confirm_erasing() -> None:
-    st.write("All questions, answers and feedback are erased from this machine for good.")
+    st.write("All your questions, answers and feedback are erased from this machine for good.")
     if st.button("Erase all conversations", type="primary", key="erase"):
         with open_store() as store:
             store.conversations.erase_all()
