@@ -63,7 +63,7 @@ class Access:
         else:
             # A document that the browser still has would be answered without content type, and without cookie.
             headers = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
-            await self._app(scope | {"headers": headers}, receive, self._send_cookie(connection, send))
+            await self._app({**scope, "headers": headers}, receive, self._send_cookie(connection, send))
 
     def _may_enter(self, connection: HTTPConnection, visitor: Visitor | None) -> bool:
         settings = self._settings
