@@ -506,6 +506,7 @@ def test_of_a_paragraph_that_does_not_exist_the_article_is_named(code: Code) -> 
     assert (named, unknown) == ((Reference("144"), Reference("57", "1")), (Reference("144", "99"),))
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_without_importing_torch(tmp_path: Path) -> None:
     ask_without_models = (
         "import json, sys\n"
