@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,13 @@ with Store(Path(sys.argv[1])) as store:
 """
 
 
+def open_to_all(folder: Path) -> None:
+    """Let every user enter a temporary folder."""
+    while folder != Path(tempfile.gettempdir()):
+        folder.chmod(0o755)
+        folder = folder.parent
+
+
 def run_unprivileged(code: str, *arguments: str) -> list[str]:
     """The lines that Python code prints, run as a user who owns nothing here."""
     done = subprocess.run(
@@ -147,8 +155,7 @@ def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> 
     path = tmp_path / "home" / "x.db"
     with Store(path) as store:
         store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     path.chmod(mode)
     path.parent.chmod(0o555)
     articles, sentence = run_unprivileged(READ_AND_WRITE, str(path))
@@ -160,8 +167,7 @@ def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
+    open_to_all(tmp_path)
     (tmp_path / "home").mkdir()
     (tmp_path / "home").chmod(0o000)
     [sentence] = run_unprivileged(
