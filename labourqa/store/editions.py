@@ -19,6 +19,7 @@ from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
+_NOT_READY = ""  # in `chosen_at`: no question to this edition could be answered yet
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class StoredEdition:
     articles: int
     ingested_at: str  # ISO time, UTC
     owners: tuple[str, ...]  # EVERYONE, or those whose own it is
+    is_ready: bool  # for questions; only then it can be the current edition
 
 
 class Editions:
@@ -52,15 +54,19 @@ class Editions:
         self._owner = owner
         self._saves_for = EVERYONE if owner in (LOCAL, None) else owner
 
-    def save(self, code: Code, *, source: str, sha256: str, for_everyone: bool = False) -> Edition:
-        """Store `code` as the current edition, in one transaction; the same act ingested before is replaced.
+    def save(
+        self, code: Code, *, source: str, sha256: str, ready: bool = True, for_everyone: bool = False
+    ) -> Edition:
+        """Store `code` in one transaction; the same act ingested before is replaced.
 
-        It belongs to the owner alone, unless that is the local one, or it is stored `for_everyone`. A visitor's file
-        that is stored already is not stored again.
+        It becomes the current edition if it is `ready` for questions, or was before; otherwise `mark_ready` makes it
+        current. It belongs to the owner alone, unless that is the local one, or it is stored `for_everyone`. A
+        visitor's file that is stored already is not stored again.
         """
         edition = Edition(code.name, code.date, source, sha256)
         owner = EVERYONE if for_everyone else self._saves_for
         with self._database.transaction() as db:
+            ready = ready or self.is_ready(edition)
             rows = self._database.rows(
                 "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name]
             )
@@ -75,7 +81,8 @@ class Editions:
                 chosen_by = self._chosen_by(edition_id)
                 db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
             time = now()
-            record = {**asdict(edition), "annex": code.annex, "ingested_at": time, "chosen_at": time}
+            record = {**asdict(edition), "annex": code.annex, "ingested_at": time}
+            record["chosen_at"] = time if ready else _NOT_READY
             edition_id = db.table("editions").insert(record).last_pk
             _insert_owners(db, edition_id, owners)
             db.table("chosen_editions").insert_all({"owner": one, "edition": edition_id} for one in chosen_by)
@@ -112,7 +119,7 @@ class Editions:
         """All editions, in the order of `codes`."""
         rows = self._database.rows(
             """
-            SELECT sha256, code, ingested_at,
+            SELECT sha256, code, ingested_at, chosen_at,
                 (SELECT count(*) FROM articles WHERE edition = editions.id AND preliminary = 0) AS articles,
                 (SELECT json_group_array(owner) FROM edition_owners WHERE edition = editions.id) AS owners
             FROM editions
@@ -124,7 +131,8 @@ class Editions:
             row = by_key[edition.sha256, edition.code]
             owners = tuple(sorted(json.loads(row["owners"])))
             owners = (EVERYONE,) if EVERYONE in owners else owners
-            described.append(StoredEdition(edition, row["articles"], row["ingested_at"], owners))
+            is_ready = row["chosen_at"] != _NOT_READY
+            described.append(StoredEdition(edition, row["articles"], row["ingested_at"], owners, is_ready))
         return described
 
     def find(self, wanted: str) -> Edition:
@@ -151,6 +159,25 @@ class Editions:
             dates = ", ".join(edition.date or "no date" for edition in editions)
             raise NoEditionError(f"There is no edition of {version}; the {names[0]} has {dates}.")
         return found_editions[0]
+
+    def has_ready(self) -> bool:
+        """Whether any edition is ready for questions."""
+        return any(map(self.is_ready, self.all()))
+
+    def is_ready(self, edition: Edition) -> bool:
+        """Whether it was shown that questions to it can be answered; False if it is not stored."""
+        rows = self._database.rows(
+            "SELECT chosen_at FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+        )
+        return any(row["chosen_at"] != _NOT_READY for row in rows)
+
+    def mark_ready(self, edition: Edition) -> None:
+        """Make an edition that was not ready the current one of those who may use it; others keep their place."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ? AND chosen_at = ?",
+                [now(), edition.sha256, edition.code, _NOT_READY],
+            )
 
     def choose(self, edition: Edition) -> None:
         """Make it the current edition of everyone; only the owner of the machine may."""
@@ -220,9 +247,9 @@ class Editions:
         return [row["owner"] for row in rows]
 
     def current(self) -> Edition:
-        """Raises NoEditionError when nothing has been ingested."""
+        """Raises NoEditionError when no edition is ready for questions."""
         editions = self.all()
-        if not editions:
+        if not editions or not self.is_ready(editions[0]):
             raise NoEditionError("No labour code has been ingested yet; run `labourqa ingest`.")
         return editions[0]
 
@@ -308,11 +335,12 @@ class Editions:
         self, edition: Edition, encoder: str, counts: Sequence[int], vectors: NDArray[np.float32]
     ) -> None:
         """`counts` and `vectors`: as for `embeddings`."""
-        rows = self._embedding_rows(edition, encoder)
         if sum(counts) != len(vectors):
             raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
         parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
         with self._database.transaction() as db:
+            # Inside the transaction: another process may have ingested the edition anew, with other ids.
+            rows = self._embedding_rows(edition, encoder)
             db.table("embeddings").insert_all(
                 (
                     {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
@@ -354,15 +382,15 @@ class Editions:
     def _save_article_values(
         self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
     ) -> None:
-        rows = self._database.rows(
-            """
-            SELECT articles.id, number
-            FROM articles JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0
-            """,
-            [edition.sha256, edition.code],
-        )
         with self._database.transaction() as db:
+            rows = self._database.rows(
+                """
+                SELECT articles.id, number
+                FROM articles JOIN editions ON editions.id = articles.edition
+                WHERE sha256 = ? AND code = ? AND preliminary = 0
+                """,
+                [edition.sha256, edition.code],
+            )
             db.table(table).insert_all(
                 (
                     {"article": row["id"], made_by: name, column: values[row["number"]]}

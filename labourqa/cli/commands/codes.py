@@ -8,10 +8,11 @@ import click
 
 from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_message, print_result, warn_of_code_setting
+from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.errors import NoEditionError
 from labourqa.law.edition import Edition, check_code_name
-from labourqa.pipeline import open_assistant
+from labourqa.pipeline import Assistant, open_assistant
 from labourqa.store import Store
 from labourqa.store.editions import StoredEdition
 from labourqa.store.owners import describe_owner
@@ -38,10 +39,15 @@ def command(settings: Settings, *, all_owners: bool) -> None:
 def choose(settings: Settings, *, edition: str) -> None:
     """Make a code the current one.
 
-    Without @DATE, it is the newest edition of the code. A code that a visitor of the page added becomes everyone's.
+    Without @DATE, it is the newest edition of the code. If its ingestion was interrupted, it is completed first. A code
+    that a visitor of the page added becomes everyone's.
     """
-    with _open_store_with(settings, edition) as store:
+    with TerminalProgress() as progress, _open_store_with(settings, edition) as store:
+        assistant = Assistant(settings, store, progress=progress)
         chosen = store.editions.find(edition)
+        if not store.editions.is_ready(chosen):
+            with assistant.prepare(chosen):
+                pass
         store.editions.choose(chosen)
     print_result(f"Current code: {chosen}")
     warn_of_code_setting(settings)
@@ -85,10 +91,10 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
                 print_message("Nothing was removed.")
                 return
         editions.remove(found)
-        remaining = editions.all()
+        current = editions.current() if editions.has_ready() else None
     print_result(f"Removed: {found}")
-    if remaining:
-        print_result(f"Current code: {remaining[0]}")
+    if current:
+        print_result(f"Current code: {current}")
     else:
         print_result("No code is left; the next command reads the embedded edition again.")
     print_message(
@@ -130,6 +136,12 @@ def _list_codes(settings: Settings, *, all_owners: bool) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print_result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for one in stored:
+        if not one.is_ready:
+            name = f"{one.edition.code}@{_version(one.edition, all_editions)}"
+            print_message(
+                f'{name} does not answer questions yet; `labourqa codes choose "{name}"` completes it.'
+            )
     warn_of_code_setting(settings)
 
 
