@@ -221,7 +221,9 @@ class Report:
                         statement["text"],
                         tuple(Reference(**reference) for reference in statement["references"]),
                         tuple(statement["doubts"]),
-                        tuple(Reference(**reference) for reference in statement.get("omitted", [])),  # since 0.3
+                        tuple(
+                            Reference(**reference) for reference in statement.get("omitted", [])
+                        ),  # since 0.3
                     )
                     for statement in answer["statements"]
                 ),

@@ -112,7 +112,9 @@ def test_a_list_that_is_quoted_in_part_says_which_points_are_not_shown(code: Cod
 
 
 def test_what_follows_a_list_is_quoted_with_it_and_a_long_gap_is_named_by_its_ends() -> None:
-    points = tuple(Point(str(i), f"a reason of kind {i}, which is long enough to count;") for i in range(1, 8))
+    points = tuple(
+        Point(str(i), f"a reason of kind {i}, which is long enough to count;") for i in range(1, 8)
+    )
     listed = "\n".join(f"{point.number}) {point.text}" for point in points)
     paragraph = Paragraph("1", f"The reasons are:\n{listed}\nThe list is complete.", points)
     article = Article("9", "Reasons", (paragraph,))
