@@ -173,10 +173,12 @@ class Editions:
 
     def mark_ready(self, edition: Edition) -> None:
         """Make an edition that was not ready the current one of those who may use it; others keep their place."""
+        if self.is_ready(edition):  # without waiting for a process that writes
+            return
         with self._database.transaction() as db:
             db.execute(
-                "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ? AND chosen_at = ?",
-                [now(), edition.sha256, edition.code, _NOT_READY],
+                "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?",
+                [now(), edition.sha256, edition.code],
             )
 
     def choose(self, edition: Edition) -> None:
