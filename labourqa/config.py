@@ -59,6 +59,11 @@ class Settings:
     requests_per_minute: int = 120  # of each client of the server
     waiting_questions: int = 8  # of each client of the server
     question_seconds: int = 300  # after which the server gives a question up
+    keep_days: int | None = None  # erase conversations that were not continued for so long; None: never
+    passphrase: str = field(
+        default="", repr=False
+    )  # that visitors of the page enter, unless they use this machine
+    open_page: bool = False  # let other machines open the page without passphrase and sign-in
 
     @property
     def database(self) -> Path:
@@ -129,7 +134,9 @@ _CHOICES = {
 _WHOLE_NUMBERS = {  # name -> smallest value
     "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
     "requests_per_minute": 1, "waiting_questions": 1, "question_seconds": 1,
+    "keep_days": 1,
 }  # fmt: skip
+_PASSPHRASE_CHARACTERS = 8  # at least
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -154,12 +161,18 @@ def _convert(name: str, value: object) -> Any:
         if math.isfinite(number):
             return number
         raise SettingsError(f"threshold is a number, not {text!r}.")
-    if name == "log":
+    if name in ("log", "open_page"):
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
-        raise SettingsError(f"log is true or false, not {text!r}.")
+        raise SettingsError(f"{name} is true or false, not {text!r}.")
     if name in ("api_key", "code", "serve_key"):
         return text
+    if name == "passphrase":
+        if not text or len(text) >= _PASSPHRASE_CHARACTERS:
+            return text
+        raise SettingsError(
+            f"passphrase has at least {_PASSPHRASE_CHARACTERS} characters; choose a longer one."
+        )
     if name == "model":
         if text:
             return text

@@ -30,12 +30,12 @@ from labourqa.answering.selection import select_articles
 from labourqa.config import DEFAULT_EDITION, Settings, prompts_sha256
 from labourqa.engine.base import PrefixCacheHandle, ScoringResult
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import UncertainCodeError
+from labourqa.errors import NoArticlesError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
 from labourqa.law.citations import find_related
-from labourqa.law.comparison import Comparison, compare_articles
+from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article
@@ -104,34 +104,48 @@ class Assistant:
     def ingest(
         self, path: Path | None = None, *, act: str | None = None, name: str = "", force: bool = False
     ) -> Edition:
-        """Store the code in the file at `path` (by default the embedded edition) as the current edition.
+        """Store the code in the file at `path`, by default the embedded edition, which becomes current at once.
 
-        `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
-        NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        Another code becomes current when it is prepared. `act` chooses among several acts of the file; `name` replaces
+        the law's own name. Raises DocumentError, NoArticlesError, and UncertainCodeError for a code that was read with
+        poor confidence, unless `force`.
         """
-        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspection, force=force, ready=path is None, for_everyone=path is None)
 
-    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
-        """Store a code that was inspected as the current edition.
+    def store_code(
+        self, inspection: Inspection, *, force: bool = False, ready: bool = False, for_everyone: bool = False
+    ) -> Edition:
+        """Store a code that was inspected, for the store's owner or for everyone.
 
-        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        It becomes the current edition if it is `ready`, else by `prepare`.
+
+        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`, and NoArticlesError for
+        one without any text.
         """
         document = inspection.document
+        _check_text(inspection.code.name, inspection.code.articles)
         if inspection.report.confidence == "poor" and not force:
             raise UncertainCodeError(
                 f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
+        return self.store.editions.save(
+            inspection.code,
+            source=document.source,
+            sha256=document.sha256,
+            ready=ready,
+            for_everyone=for_everyone,
+        )
 
     def current_edition(self) -> Edition:
-        """The edition that the setting `code` names, else the one ingested or chosen last.
+        """The edition that the setting `code` names, else the one made ready or chosen last.
 
         The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
         """
-        if not self.store.editions.all():
-            self.ingest()
         editions = self.store.editions
+        if not editions.has_ready():
+            self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
 
     def find_edition(self, wanted: str) -> Edition:
@@ -148,16 +162,26 @@ class Assistant:
         old_edition, new_edition = map(self.find_edition, (old, new))
         old_articles, new_articles = map(self.store.editions.articles, (old_edition, new_edition))
         changes = compare_articles(old_articles, new_articles)
-        changed = sum(change.kind != "removed" for change in changes)
-        return Comparison(old_edition, new_edition, tuple(changes), len(new_articles) - changed)
+        return Comparison(
+            old_edition,
+            new_edition,
+            tuple(changes),
+            count_unchanged(changes, new_articles),
+            is_another_text(changes, new_articles),
+        )
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
-        """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored."""
+        """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored.
+
+        An edition that is prepared for the first time is then ready for questions, and becomes the current one.
+        """
         articles = tuple(article for article in self.store.editions.articles(edition) if not article.repealed)
+        _check_text(edition.code, articles)
         windows = self._split_windows(articles, self._count_tokens(edition, articles))
         embeddings = self._embed(edition, articles)
         prefix_cache = self._open_prefix_cache(windows)
+        self.store.editions.mark_ready(edition)
         try:
             yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
         finally:
@@ -412,8 +436,25 @@ class _Answered:
     generated_tokens: int = 0
 
 
+def _check_text(code: str, articles: Sequence[Article]) -> None:
+    """Raises NoArticlesError where no article has a text to answer from."""
+    if not any(article.text for article in articles if not article.repealed):
+        raise NoArticlesError(
+            f"No article of the {code} has any text, so no question could be answered; check the file with "
+            "`labourqa ingest --dry-run`."
+        )
+
+
 @contextmanager
 def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
-    """An assistant with the database that the settings name. Raises StoreError."""
+    """An assistant with the database that the settings name, for the local user. Raises StoreError."""
+    erase_old_conversations(settings)
     with Store(settings.database) as store:
         yield Assistant(settings, store, progress=progress)
+
+
+def erase_old_conversations(settings: Settings) -> None:
+    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    if settings.keep_days is not None:
+        with Store(settings.database, owner=None) as store:
+            store.conversations.erase_older(settings.keep_days)

@@ -178,6 +178,7 @@ class Report:
                         "text": statement.text,
                         "references": [asdict(reference) for reference in statement.references],
                         "doubts": list(statement.doubts),
+                        "omitted": [asdict(reference) for reference in statement.omitted],
                     }
                     for statement in answer.statements
                 ],
@@ -220,6 +221,9 @@ class Report:
                         statement["text"],
                         tuple(Reference(**reference) for reference in statement["references"]),
                         tuple(statement["doubts"]),
+                        tuple(
+                            Reference(**reference) for reference in statement.get("omitted", [])
+                        ),  # since 0.3
                     )
                     for statement in answer["statements"]
                 ),

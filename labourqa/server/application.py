@@ -4,6 +4,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib import import_module
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,11 +124,10 @@ def is_local(host: str) -> bool:
 
 
 def _load_page(script: Path) -> "App":
-    """The page as a part of this server. Streamlit finds the other modules of the page beside its script."""
-    from streamlit.starlette import App
-
+    """The page as a part of this server. Its modules find each other beside its script, as with `streamlit run`."""
     sys.path.insert(0, str(script.parent))
-    return App(script)
+    app: App = import_module(script.stem).app
+    return app
 
 
 def _add_state_routes(app: FastAPI, service: AnswerService) -> None:

@@ -1,7 +1,6 @@
 """What stands before every request: the key, the names under which the server is known, and the requests a minute."""
 
 import base64
-import binascii
 import hmac
 import logging
 import time
@@ -88,21 +87,17 @@ class Guard:
             # A page of another site whose name resolves to this machine (DNS rebinding) is kept out.
             sentence = "This server answers only under the name of this machine; use http://127.0.0.1."
             return respond(path, HTTPStatus.MISDIRECTED_REQUEST, sentence)
-        if self._key and path != LIVE_PATH and not self._has_key(headers.get("authorization", "")):
-            # Wrong keys are counted, so that keys cannot be tried out quickly.
-            try:
-                self._rate.count(client)
-            except BusyError as error:
-                return respond_to_error(path, error)
+        if not path.startswith(API_PREFIXES) or path == LIVE_PATH:
+            return None  # the page has its own access control
+        try:
+            self._rate.count(client)  # wrong keys, too, so that keys cannot be tried out quickly
+        except BusyError as error:
+            return respond_to_error(path, error)
+        if self._key and not self._has_key(headers.get("authorization", "")):
             sentence = "The key is missing or wrong; send it as Authorization: Bearer KEY."
             return respond(
                 path, HTTPStatus.UNAUTHORIZED, sentence, {"WWW-Authenticate": 'Basic realm="labourqa"'}
             )
-        if path.startswith(API_PREFIXES) and path != LIVE_PATH:
-            try:
-                self._rate.count(client)
-            except BusyError as error:
-                return respond_to_error(path, error)
         return None
 
     def _has_key(self, authorization: str) -> bool:
@@ -110,7 +105,7 @@ class Guard:
         if scheme.lower() == "basic":
             try:
                 sent = base64.b64decode(sent, validate=True).decode().partition(":")[2]
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # neither Base64 nor UTF-8
                 return False
         elif scheme.lower() != "bearer":
             return False

@@ -13,6 +13,7 @@ from labourqa.answering.question import check_question
 from labourqa.answering.report import Report
 from labourqa.config import Settings
 from labourqa.engine.startup import Models
+from labourqa.errors import StoreError
 from labourqa.law.edition import Edition
 from labourqa.pipeline import Assistant
 from labourqa.progress import Progress
@@ -22,6 +23,7 @@ from labourqa.server.metrics import Metrics
 from labourqa.server.question_queue import Done, Event, Listener, QuestionQueue, Text, Ticket, Waiting
 from labourqa.server.request_rate import RequestRate
 from labourqa.store import Store
+from labourqa.store.owners import CLIENTS, LOCAL
 
 _log = logging.getLogger(__name__)
 LOADING_POLL_SECONDS = 0.5  # between two looks at models that are being loaded
@@ -38,6 +40,7 @@ class Question:
     settings: Settings
     previous: Turn | None = None  # the question that it may follow up
     edition: Edition | None = None  # None: the one that the settings name
+    owner: str = CLIENTS  # of the conversation
     conversation: int | None = None  # in which the answer is logged; None: a new one
 
 
@@ -126,12 +129,19 @@ class AnswerService:
     def _answer(self, question: Question, submitted: float, progress: Progress) -> LoggedReport:
         waited = time.monotonic() - submitted
         models = self._wait_for_models(progress)
-        with Store(self.settings.database) as store:
+        # Clients ask the codes of the owner of the machine, who started the server.
+        with Store(
+            self.settings.database, owner=LOCAL if question.owner == CLIENTS else question.owner
+        ) as store:
             assistant = Assistant(question.settings, store, models=models, progress=progress)
             report = assistant.ask(question.text, previous=question.previous, edition=question.edition)
-            logged = LoggedReport(report)
-            if question.settings.log:
-                logged = LoggedReport(report, *store.conversations.log(report, question.conversation))
+        logged = LoggedReport(report)
+        if question.settings.log:
+            try:
+                with Store(self.settings.database, owner=question.owner) as store:
+                    logged = LoggedReport(report, *store.conversations.log(report, question.conversation))
+            except StoreError as error:
+                _log.warning("An answer was not recorded in the history: %s", error)
         self.metrics.count_answer(report, waited)
         asked = {"question": report.question} if self.log_questions else {}
         _log.info(

@@ -14,6 +14,7 @@ from labourqa.answering.report import Report
 from labourqa.errors import EngineError
 from labourqa.law.edition import Edition
 from labourqa.store import Store
+from labourqa.store.owners import CLIENTS
 from tests.fakes import FakeEngine
 from tests.server.conftest import CODE_ID, QUESTION, RunningServer, StartServer
 
@@ -67,7 +68,7 @@ def test_the_answer_is_the_report_and_it_is_logged(server: RunningServer) -> Non
     report = Report.from_json(response.json())
     assert report.selection.selected == ("2",)
     assert report.to_json() == response.json()
-    with Store(server.service.settings.database) as store:
+    with Store(server.service.settings.database, owner=CLIENTS) as store:
         [conversation] = store.conversations.search()
         [logged] = store.conversations.answers(conversation.id)
     assert logged.report == report
@@ -76,7 +77,7 @@ def test_the_answer_is_the_report_and_it_is_logged(server: RunningServer) -> Non
 def test_nothing_is_logged_where_that_is_switched_off(start_server: StartServer) -> None:
     server = start_server(log=False)
     assert server.ask().status_code == 200
-    with Store(server.service.settings.database) as store:
+    with Store(server.service.settings.database, owner=CLIENTS) as store:
         assert store.conversations.search() == []
 
 
@@ -276,5 +277,5 @@ def test_fifty_clients_at_once_get_an_answer_each_once(start_server: StartServer
     with ThreadPoolExecutor(50) as pool:
         questions = list(pool.map(ask, range(50)))
     assert questions == [f"How is night work number {number} paid?" for number in range(50)]
-    with Store(server.service.settings.database) as store:
+    with Store(server.service.settings.database, owner=CLIENTS) as store:
         assert sorted(question for _, question in store.conversations.questions()) == sorted(questions)

@@ -8,9 +8,9 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from labourqa.config import Settings
 from labourqa.errors import EngineError
 from labourqa.store import Store
+from labourqa.store.owners import CLIENTS
 from tests.fakes import FakeEngine
 from tests.server.conftest import CODE_ID, QUESTION, RunningServer, StartServer
 
@@ -170,5 +170,5 @@ def test_a_clients_own_prompts_are_answered_without_reading_the_code(
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert json.loads(text) == {"title": "How is night work paid"}
     assert server.engine.score_calls == []
-    with Store(Settings(home=server.service.settings.home).database) as store:
+    with Store(server.service.settings.database, owner=CLIENTS) as store:
         assert store.conversations.search() == []

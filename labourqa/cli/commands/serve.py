@@ -1,5 +1,7 @@
 """`labourqa serve`."""
 
+import os
+
 import click
 
 from labourqa.cli.options import ANSWER_OPTIONS, with_settings
@@ -38,5 +40,9 @@ def command(
 
     with open_assistant(settings) as assistant:
         assistant.current_edition()  # an unusable database is reported here
+    # The page loads the settings itself: the flags reach it through the environment.
+    for name in ("code", "model", "precision", "method", "cache_bits"):
+        os.environ[f"LABOURQA_{name.upper()}"] = str(getattr(settings, name))
+    os.environ |= {"STREAMLIT_SERVER_PORT": str(port), "STREAMLIT_SERVER_HEADLESS": "true"}
     print_message(f"http://{host}:{port}")
     run_server(settings, host=host, port=port, origins=origins, log_questions=log_questions)
