@@ -63,6 +63,7 @@ class RunSettings:
     batch_articles: int
     cache_bits: int
     answer_tokens: int
+    read_seconds: float = Settings.read_seconds  # since 0.2
 
 
 @dataclass(frozen=True)
@@ -133,11 +134,23 @@ class Report:
     seconds: Seconds
     peak_memory_bytes: int
     repealed: tuple[Reference, ...] = ()  # named in the question, and repealed
+    read_partly: bool = False  # the code is too large to be read whole, and time was up before all was read
 
     @property
     def turn(self) -> Turn:
         """What a follow-up question needs to know of this one."""
         return Turn(self.resolved_question, self.selection.selected)
+
+    @property
+    def reading_limit(self) -> str:
+        """A sentence about a code that was too large to be read whole; "" for others."""
+        read, articles = self.selection.read, len(self.titles)
+        if not self.read_partly:
+            return ""
+        return (
+            f"{read:,} of {articles:,} articles read, the best ones by their words and meaning; "
+            "more time (--read-seconds) reads more."
+        )
 
     @property
     def ranked_numbers(self) -> list[str]:
@@ -160,10 +173,12 @@ class Report:
                     "title": title,
                     "score": selection.scores[number],
                     "selected": number in selection.selected,
+                    "read": number not in selection.unread,
                 }
                 for number, title in self.titles.items()
             ],
             "read": selection.read,
+            "read_partly": self.read_partly,
             "selected": list(selection.selected),
             "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
@@ -207,6 +222,11 @@ class Report:
                 read=document["read"],
                 threshold=document["threshold"],
                 top=document["top"],
+                unread=frozenset(
+                    article["number"]
+                    for article in articles
+                    if not article.get("read", True)  # since 0.2
+                ),
             ),
             out_of_scope=document["outside"],
             unknown=tuple(parse_reference(text) for text in document["unknown"]),
@@ -229,6 +249,7 @@ class Report:
             tokens=Tokens(tokens["filter"], tokens["answer_prompt"], tokens["answer_generated"]),
             seconds=Seconds(**document["seconds"]),
             peak_memory_bytes=document["peak_memory_bytes"],
+            read_partly=document.get("read_partly", False),  # since 0.2
         )
 
 
@@ -258,6 +279,7 @@ def describe_run(edition: Edition, model: ModelInfo, encoder: str, method: str, 
             batch_articles=settings.batch_articles,
             cache_bits=settings.cache_bits,
             answer_tokens=settings.answer_tokens,
+            read_seconds=settings.read_seconds,
         ),
         version=__version__,
         prompts_sha256=prompts_sha256(),

@@ -28,7 +28,7 @@ _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LATIN = r"(?:bis|ter|quater|quinquies|sexies|septies|octies|nonies|decies)\b"
 # As laws of all countries print them: 5, 5º, 5.º, 1er, 5A, 5-A, 5 bis, 72^1, 18^3a, 348.13, 1-101, L1221-1-2
 _ANY_NUMBER = (
-    rf"(?:[LRD]\. ?(?=\d)|[LRD](?=\d))?\d{{1,4}}(?:(?:[\^.-](?=\d)|(?=[{_RAISED}]))[\d{_RAISED}]{{1,3}}){{0,2}}"
+    rf"(?:[LRD]\. ?(?=\d)|[LRD](?=\d))?\d{{1,5}}(?:(?:[\^.-](?=\d)|(?=[{_RAISED}]))[\d{_RAISED}]{{1,3}}){{0,2}}"
     rf"(?:\.?[ºª°]|\.?o(?=[ .])\.?|er\b)?(?: ?-?{_LATIN}|-?[A-Z]{{1,3}}(?![^\W_])|[a-z](?![^\W_]))?"
 )
 _NUMBER_ALONE = r"\d{1,4}(?:-?[A-Z]{1,3}(?![^\W_]))?"

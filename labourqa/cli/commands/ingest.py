@@ -61,6 +61,6 @@ def command(
         show(f"{edition}: {report.articles} articles, Art. {first} to {last}")
         warn_of_code_setting(settings)
         engine = assistant.models.engine
-        with assistant.prepare(edition):
-            token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
+        assistant.precompute(edition)
+        token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
         show(f"{sum(token_counts.values()):,} tokens for {engine.info.name}; stored in {settings.database}")
