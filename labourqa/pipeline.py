@@ -241,7 +241,6 @@ class Assistant:
                 total=load_seconds + finished - started,
             ),
             peak_memory_bytes=peak_memory_bytes(),
-            read_partly=code.large is not None and 0 < selection.read < len(code.articles),
         )
 
     def evaluate(

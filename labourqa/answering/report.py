@@ -134,7 +134,6 @@ class Report:
     seconds: Seconds
     peak_memory_bytes: int
     repealed: tuple[Reference, ...] = ()  # named in the question, and repealed
-    read_partly: bool = False  # the code is too large to be read whole, and time was up before all was read
 
     @property
     def turn(self) -> Turn:
@@ -143,9 +142,9 @@ class Report:
 
     @property
     def reading_limit(self) -> str:
-        """A sentence about a code that was too large to be read whole; "" for others."""
+        """A sentence about a code that was too large to be read whole in the time; "" for others."""
         read, articles = self.selection.read, len(self.titles)
-        if not self.read_partly:
+        if not read or not self.selection.unread or self.run.method == "shortlist":
             return ""
         return (
             f"{read:,} of {articles:,} articles read, the best ones by their words and meaning; "
@@ -173,12 +172,11 @@ class Report:
                     "title": title,
                     "score": selection.scores[number],
                     "selected": number in selection.selected,
-                    "read": number not in selection.unread,
                 }
                 for number, title in self.titles.items()
             ],
             "read": selection.read,
-            "read_partly": self.read_partly,
+            "unread": [number for number in self.titles if number in selection.unread],
             "selected": list(selection.selected),
             "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
@@ -222,11 +220,7 @@ class Report:
                 read=document["read"],
                 threshold=document["threshold"],
                 top=document["top"],
-                unread=frozenset(
-                    article["number"]
-                    for article in articles
-                    if not article.get("read", True)  # since 0.2
-                ),
+                unread=frozenset(document.get("unread", [])),  # since 0.2
             ),
             out_of_scope=document["outside"],
             unknown=tuple(parse_reference(text) for text in document["unknown"]),
@@ -249,7 +243,6 @@ class Report:
             tokens=Tokens(tokens["filter"], tokens["answer_prompt"], tokens["answer_generated"]),
             seconds=Seconds(**document["seconds"]),
             peak_memory_bytes=document["peak_memory_bytes"],
-            read_partly=document.get("read_partly", False),  # since 0.2
         )
 
 

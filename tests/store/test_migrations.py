@@ -15,6 +15,8 @@ from labourqa.store.migrations import migrations
 from tests.conftest import small_code
 
 REPORT = json.loads((Path(__file__).parent / "report-0.1.0.json").read_text(encoding="utf-8"))
+# The fields that were added since, as they are for a report of that version.
+SINCE = {"repealed": [], "unread": [], "settings": REPORT["settings"] | {"read_seconds": 6.0}}
 # SHA-256 of the schema in a database that version 0.1.0 created.
 SCHEMA_0_1_0 = "7e24b829bc1486c8d098e14213df7408934cabab5018a2d9884e5ee8ece201b2"
 
@@ -97,7 +99,7 @@ def test_a_database_of_version_0_1_0_keeps_everything(tmp_path: Path) -> None:
             assert [(answer.id, answer.helpful, answer.reason) for answer in answers] == [
                 (7, True, "good"), (8, None, "good"),
             ]  # fmt: skip
-            assert all(answer.report.to_json() == REPORT | {"repealed": []} for answer in answers)
+            assert all(answer.report.to_json() == REPORT | SINCE for answer in answers)
             assert store.conversations.latest_report(REPORT["question"], "article-cache") is not None
     with Store(path) as store:
         store.editions.remove(edition)
@@ -118,7 +120,7 @@ def test_answers_from_before_conversations_become_conversations_of_their_own(tmp
         [conversation] = store.conversations.search()
         assert conversation.title == "How long?"
         [answer] = store.conversations.answers(conversation.id)
-        assert answer.report.to_json() == REPORT | {"repealed": []}
+        assert answer.report.to_json() == REPORT | SINCE
 
 
 @pytest.mark.parametrize("name", ["m001_editions", "m003_null_margins"])
