@@ -30,7 +30,7 @@ from labourqa.config import DEFAULT_EDITION, Settings
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import UncertainCodeError
+from labourqa.errors import NoArticlesError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
@@ -104,51 +104,61 @@ class Assistant:
     def ingest(
         self, path: Path | None = None, *, act: str | None = None, name: str = "", force: bool = False
     ) -> Edition:
-        """Store the code in the file at `path` (by default the embedded edition) as the current edition.
+        """Store the code in the file at `path`, by default the embedded edition, which becomes current at once.
 
-        `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
-        NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        Another code becomes current when it is prepared. `act` chooses among several acts of the file; `name` replaces
+        the law's own name. Raises DocumentError, NoArticlesError, and UncertainCodeError for a code that was read with
+        poor confidence, unless `force`.
         """
-        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspection, force=force, ready=path is None)
 
-    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
-        """Store a code that was inspected as the current edition.
+    def store_code(self, inspection: Inspection, *, force: bool = False, ready: bool = False) -> Edition:
+        """Store a code that was inspected; it becomes the current edition if it is `ready`, else by `prepare`.
 
-        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`, and NoArticlesError for
+        one without any text.
         """
         document = inspection.document
+        _check_text(inspection.code.name, inspection.code.articles)
         if inspection.report.confidence == "poor" and not force:
             raise UncertainCodeError(
                 f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
+        return self.store.editions.save(
+            inspection.code, source=document.source, sha256=document.sha256, ready=ready
+        )
 
     def current_edition(self) -> Edition:
-        """The edition that the setting `code` names, else the one ingested or chosen last.
+        """The edition that the setting `code` names, else the one made ready or chosen last.
 
         The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
         """
-        if not self.store.editions.all():
-            self.ingest()
         editions = self.store.editions
+        if not editions.has_ready():
+            self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
         """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored.
 
-        For a code that is too large to be read whole, each question computes what it needs (`LargeCode`).
+        An edition that is prepared for the first time is then ready for questions, and becomes the current one. For a
+        code that is too large to be read whole, each question computes what it needs (`LargeCode`).
         """
         articles = tuple(article for article in self.store.editions.articles(edition) if not article.repealed)
+        _check_text(edition.code, articles)
         counts = self._count_tokens(edition, articles)
         if self._is_large(articles, counts):
+            self.store.editions.mark_ready(edition)
             large = self._large_code(edition, articles, counts)
             yield PreparedCode(edition, articles, (), np.empty((0, 0), np.float32), None, large)
             return
         windows = self._split_windows(articles, counts)
         embeddings = self._embed(edition, articles)
         prefix_cache = self._open_prefix_cache(windows)
+        self.store.editions.mark_ready(edition)
         try:
             yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
         finally:
@@ -400,6 +410,15 @@ class _Answered:
     first_token_at: float | None = None  # perf_counter() time; None for an answer that was not generated
     prompt_tokens: int = 0
     generated_tokens: int = 0
+
+
+def _check_text(code: str, articles: Sequence[Article]) -> None:
+    """Raises NoArticlesError where no article has a text to answer from."""
+    if not any(article.text for article in articles if not article.repealed):
+        raise NoArticlesError(
+            f"No article of the {code} has any text, so no question could be answered; check the file with "
+            "`labourqa ingest --dry-run`."
+        )
 
 
 @contextmanager

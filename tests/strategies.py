@@ -85,6 +85,7 @@ STATEMENTS = st.builds(
     ANY_TEXT,
     st.lists(REFERENCES, max_size=2).map(tuple),
     st.lists(ANY_TEXT, max_size=2).map(tuple),
+    st.lists(REFERENCES, max_size=2).map(tuple),
 )
 HEX = st.text("0123456789abcdef", min_size=12, max_size=12)
 LOCAL_MODELS = st.builds(

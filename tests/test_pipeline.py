@@ -398,7 +398,9 @@ def test_an_older_edition_is_asked_when_it_is_named(make_assistant: MakeAssistan
     assert assistant.ask(NIGHT, edition=older).selection.selected == ("2",)
 
 
-def test_a_file_is_ingested_as_the_current_edition(make_assistant: MakeAssistant, tmp_path: Path) -> None:
+def test_a_file_becomes_the_current_edition_when_questions_to_it_can_be_answered(
+    make_assistant: MakeAssistant, small_edition: Edition, tmp_path: Path
+) -> None:
     path = tmp_path / "code.txt"
     titles = ["Wages", "Rest", "Leave", "Notice", "Strikes"]
     articles = "".join(
@@ -408,7 +410,12 @@ def test_a_file_is_ingested_as_the_current_edition(make_assistant: MakeAssistant
     assistant = make_assistant()
     edition = assistant.ingest(path)
     assert edition.source == "code.txt"
-    assert assistant.current_edition() == edition
+    assert assistant.current_edition() == small_edition
+    with assistant.prepare(edition):
+        assert assistant.current_edition() == edition
+    assistant.store.editions.choose(small_edition)
+    with assistant.prepare(edition):  # only the first time
+        assert assistant.current_edition() == small_edition
     assert [a.title for a in assistant.store.editions.articles(edition)] == titles
 
 

@@ -191,6 +191,7 @@ class Report:
                         "text": statement.text,
                         "references": [asdict(reference) for reference in statement.references],
                         "doubts": list(statement.doubts),
+                        "omitted": [asdict(reference) for reference in statement.omitted],
                     }
                     for statement in answer.statements
                 ],
@@ -234,6 +235,9 @@ class Report:
                         statement["text"],
                         tuple(Reference(**reference) for reference in statement["references"]),
                         tuple(statement["doubts"]),
+                        tuple(
+                            Reference(**reference) for reference in statement.get("omitted", [])
+                        ),  # since 0.3
                     )
                     for statement in answer["statements"]
                 ),

@@ -19,6 +19,7 @@ from labourqa.store.database import Database, now
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
 BM25_TITLE_WEIGHT = 3  # the same where the score is part of an article's relevance: as in models/bm25.py
+_NOT_READY = ""  # in `chosen_at`: no question to this edition could be answered yet
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class StoredEdition:
     edition: Edition
     articles: int
     ingested_at: str  # ISO time, UTC
+    is_ready: bool  # for questions; only then it can be the current edition
 
 
 class Editions:
@@ -45,13 +47,19 @@ class Editions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, code: Code, *, source: str, sha256: str) -> Edition:
-        """Store `code` as the current edition, in one transaction; the same act ingested before is replaced."""
+    def save(self, code: Code, *, source: str, sha256: str, ready: bool = True) -> Edition:
+        """Store `code` in one transaction; the same act ingested before is replaced.
+
+        It becomes the current edition if it is `ready` for questions, or was before; otherwise `mark_ready` makes it
+        current.
+        """
         edition = Edition(code.name, code.date, source, sha256)
         with self._database.transaction() as db:
+            ready = ready or self.is_ready(edition)
             db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name])
             time = now()
-            record = {**asdict(edition), "annex": code.annex, "ingested_at": time, "chosen_at": time}
+            record = {**asdict(edition), "annex": code.annex, "ingested_at": time}
+            record["chosen_at"] = time if ready else _NOT_READY
             edition_id = db.table("editions").insert(record).last_pk
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
@@ -78,7 +86,7 @@ class Editions:
         """All editions, in the order of `codes`."""
         rows = self._database.rows(
             """
-            SELECT sha256, code, ingested_at,
+            SELECT sha256, code, ingested_at, chosen_at,
                 (SELECT count(*) FROM articles WHERE edition = editions.id AND preliminary = 0) AS articles
             FROM editions
             """
@@ -87,7 +95,8 @@ class Editions:
         described = []
         for edition in chain.from_iterable(self.codes().values()):
             row = by_key[edition.sha256, edition.code]
-            described.append(StoredEdition(edition, row["articles"], row["ingested_at"]))
+            is_ready = row["chosen_at"] != _NOT_READY
+            described.append(StoredEdition(edition, row["articles"], row["ingested_at"], is_ready))
         return described
 
     def find(self, wanted: str) -> Edition:
@@ -115,6 +124,22 @@ class Editions:
             raise NoEditionError(f"There is no edition of {version}; the {names[0]} has {dates}.")
         return found_editions[0]
 
+    def has_ready(self) -> bool:
+        """Whether any edition is ready for questions."""
+        return bool(self._database.rows("SELECT 1 FROM editions WHERE chosen_at != ? LIMIT 1", [_NOT_READY]))
+
+    def is_ready(self, edition: Edition) -> bool:
+        """Whether it was shown that questions to it can be answered; False if it is not stored."""
+        rows = self._database.rows(
+            "SELECT chosen_at FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+        )
+        return any(row["chosen_at"] != _NOT_READY for row in rows)
+
+    def mark_ready(self, edition: Edition) -> None:
+        """Make an edition that was not ready the current one; an edition that was keeps its place."""
+        if not self.is_ready(edition):
+            self.choose(edition)
+
     def choose(self, edition: Edition) -> None:
         """Make it the current edition."""
         with self._database.transaction() as db:
@@ -134,9 +159,9 @@ class Editions:
             db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code])
 
     def current(self) -> Edition:
-        """Raises NoEditionError when nothing has been ingested."""
+        """Raises NoEditionError when no edition is ready for questions."""
         editions = self.all()
-        if not editions:
+        if not editions or not self.is_ready(editions[0]):
             raise NoEditionError("No labour code has been ingested yet; run `labourqa ingest`.")
         return editions[0]
 
@@ -220,11 +245,12 @@ class Editions:
         self, edition: Edition, encoder: str, counts: Sequence[int], vectors: NDArray[np.float32]
     ) -> None:
         """`counts` and `vectors`: as for `embeddings`."""
-        rows = self._embedding_rows(edition, encoder)
         if sum(counts) != len(vectors):
             raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
         parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
         with self._database.transaction() as db:
+            # Inside the transaction: another process may have ingested the edition anew, with other ids.
+            rows = self._embedding_rows(edition, encoder)
             db.table("embeddings").insert_all(
                 (
                     {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
@@ -330,15 +356,15 @@ class Editions:
     def _save_article_values(
         self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
     ) -> None:
-        rows = self._database.rows(
-            """
-            SELECT articles.id, number
-            FROM articles JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0
-            """,
-            [edition.sha256, edition.code],
-        )
         with self._database.transaction() as db:
+            rows = self._database.rows(
+                """
+                SELECT articles.id, number
+                FROM articles JOIN editions ON editions.id = articles.edition
+                WHERE sha256 = ? AND code = ? AND preliminary = 0
+                """,
+                [edition.sha256, edition.code],
+            )
             db.table(table).insert_all(
                 (
                     {"article": row["id"], made_by: name, column: values[row["number"]]}

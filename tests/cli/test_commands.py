@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_document_cannot_command_the_terminal(home: Path, capsys: pytest.Captu
     assert "\x1b" in read_document(home / "evil.txt").text
     with open_assistant(Settings(home=home)) as assistant:
         assistant.ingest(home / "evil.txt", force=True)
-    assert main(["show", "1"]) == 0
+    assert main(["show", "1", "--code", "evil"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "[bold]b[/bold]" in shown
@@ -306,4 +307,27 @@ def test_ui_reports_a_broken_database_instead_of_serving_the_page(
     monkeypatch.setattr("streamlit.web.cli.main", lambda *_, **__: pytest.fail("the page is served"))
     (home / "labourqa.db").write_bytes(b"broken" * 1000)
     assert main(["ui"]) == 1
-    assert "labourqa.db cannot be used" in capsys.readouterr().err
+    assert "labourqa.db is damaged (file is not a database)" in capsys.readouterr().err
+
+
+def test_an_answer_that_cannot_be_recorded_is_printed_all_the_same(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, a question that took a minute was answered with "in use by another program" alone."""
+    assert main(["ingest"]) == 0
+    assert main(["ask", "How is night work paid?"]) == 0
+    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
+    capsys.readouterr()
+    with sqlite3.connect(home / "labourqa.db") as other:
+        other.execute("BEGIN IMMEDIATE")  # as another process has it while it ingests
+        assert main(["ask", "How is night work paid?"]) == 0
+        shown = capsys.readouterr()
+        assert "one and a half times" in shown.out
+        assert "The question and the answer were not recorded. " in shown.err
+        assert "in use by another program; try again later." in shown.err
+        monkeypatch.setattr("sys.stdin", io.StringIO("How is night work paid?\n"))
+        assert main(["chat"]) == 0
+        shown = capsys.readouterr()
+        assert "one and a half times" in shown.out
+        assert "were not recorded" in shown.err
+    other.close()

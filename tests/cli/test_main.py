@@ -116,7 +116,7 @@ def test_a_broken_database_is_one_sentence_and_is_not_touched(
 ) -> None:
     (home / "labourqa.db").write_bytes(b"broken" * 1000)
     assert main(["show", "117"]) == 1
-    assert "labourqa.db cannot be used" in " ".join(capsys.readouterr().err.split())
+    assert "labourqa.db is damaged" in " ".join(capsys.readouterr().err.split())
     assert (home / "labourqa.db").read_bytes() == b"broken" * 1000
 
 

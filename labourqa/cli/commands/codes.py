@@ -8,6 +8,7 @@ import click
 
 from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_message, print_result, warn_of_code_setting
+from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.errors import NoEditionError, SettingsError
 from labourqa.law.edition import Edition
@@ -37,11 +38,15 @@ def command(settings: Settings) -> None:
 def choose(settings: Settings, *, edition: str) -> None:
     """Make a code the current one.
 
-    Without @DATE, it is the newest edition of the code.
+    Without @DATE, it is the newest edition of the code. If its ingestion was interrupted, it is completed first.
     """
-    with Store(settings.database) as store:
-        chosen = store.editions.find(edition)
-        store.editions.choose(chosen)
+    with TerminalProgress() as progress, open_assistant(settings, progress) as assistant:
+        editions = assistant.store.editions
+        chosen = editions.find(edition)
+        if not editions.is_ready(chosen):
+            with assistant.prepare(chosen):
+                pass
+        editions.choose(chosen)
     print_result(f"Current code: {chosen}")
     warn_of_code_setting(settings)
 
@@ -88,10 +93,10 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
                 print_message("Nothing was removed.")
                 return
         editions.remove(found)
-        remaining = editions.all()
+        current = editions.current() if editions.has_ready() else None
     print_result(f"Removed: {found}")
-    if remaining:
-        print_result(f"Current code: {remaining[0]}")
+    if current:
+        print_result(f"Current code: {current}")
     else:
         print_result("No code is left; the next command reads the embedded edition again.")
     print_message(
@@ -116,6 +121,12 @@ def _list_codes(settings: Settings) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print_result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for one in stored:
+        if not one.is_ready:
+            name = f"{one.edition.code}@{_version(one.edition, all_editions)}"
+            print_message(
+                f'{name} does not answer questions yet; `labourqa codes choose "{name}"` completes it.'
+            )
     warn_of_code_setting(settings)
 
 
