@@ -57,6 +57,11 @@ class Settings:
     answer_tokens: int = 400  # the longest written answer
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # store questions and answers in the database on this machine
+    keep_days: int | None = None  # erase conversations that were not continued for so long; None: never
+    passphrase: str = field(
+        default="", repr=False
+    )  # that visitors of the page enter, unless they use this machine
+    open_page: bool = False  # let other machines open the page without passphrase and sign-in
 
     @property
     def database(self) -> Path:
@@ -130,9 +135,11 @@ _CHOICES = {
     "cache_bits": CACHE_BITS,
 }
 _WHOLE_NUMBERS = {  # name -> smallest value
-    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1
+    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
+    "keep_days": 1,
 }  # fmt: skip
 _AMOUNTS = {"cache_size": "gigabytes", "read_seconds": "seconds"}  # name -> unit
+_PASSPHRASE_CHARACTERS = 8  # at least
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -158,12 +165,18 @@ def _convert(name: str, value: object) -> Any:
             return number
         what = f"a number of {_AMOUNTS[name]}" if name in _AMOUNTS else "a number"
         raise SettingsError(f"{name} is {what}, not {text!r}.")
-    if name == "log":
+    if name in ("log", "open_page"):
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
-        raise SettingsError(f"log is true or false, not {text!r}.")
+        raise SettingsError(f"{name} is true or false, not {text!r}.")
     if name in ("api_key", "code"):
         return text
+    if name == "passphrase":
+        if not text or len(text) >= _PASSPHRASE_CHARACTERS:
+            return text
+        raise SettingsError(
+            f"passphrase has at least {_PASSPHRASE_CHARACTERS} characters; choose a longer one."
+        )
     if name == "model":
         if text:
             return text

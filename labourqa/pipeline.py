@@ -111,10 +111,14 @@ class Assistant:
         poor confidence, unless `force`.
         """
         inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
-        return self.store_code(inspection, force=force, ready=path is None)
+        return self.store_code(inspection, force=force, ready=path is None, for_everyone=path is None)
 
-    def store_code(self, inspection: Inspection, *, force: bool = False, ready: bool = False) -> Edition:
-        """Store a code that was inspected; it becomes the current edition if it is `ready`, else by `prepare`.
+    def store_code(
+        self, inspection: Inspection, *, force: bool = False, ready: bool = False, for_everyone: bool = False
+    ) -> Edition:
+        """Store a code that was inspected, for the store's owner or for everyone.
+
+        It becomes the current edition if it is `ready`, else by `prepare`.
 
         Raises UncertainCodeError for a code that was read with poor confidence, unless `force`, and NoArticlesError for
         one without any text.
@@ -127,7 +131,11 @@ class Assistant:
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
         return self.store.editions.save(
-            inspection.code, source=document.source, sha256=document.sha256, ready=ready
+            inspection.code,
+            source=document.source,
+            sha256=document.sha256,
+            ready=ready,
+            for_everyone=for_everyone,
         )
 
     def current_edition(self) -> Edition:
@@ -423,6 +431,14 @@ def _check_text(code: str, articles: Sequence[Article]) -> None:
 
 @contextmanager
 def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
-    """An assistant with the database that the settings name. Raises StoreError."""
+    """An assistant with the database that the settings name, for the local user. Raises StoreError."""
+    erase_old_conversations(settings)
     with Store(settings.database) as store:
         yield Assistant(settings, store, progress=progress)
+
+
+def erase_old_conversations(settings: Settings) -> None:
+    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    if settings.keep_days is not None:
+        with Store(settings.database, owner=None) as store:
+            store.conversations.erase_older(settings.keep_days)

@@ -18,7 +18,7 @@ OPTIONS = {
     "ask": ANSWER_OPTIONS,
     "chat": ANSWER_OPTIONS,
     "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
-    "codes": set[str](),
+    "codes": {"--all"},
     "diff": {"--code", "--summary", "--json"},
     "show": {"--code"},
     "search": {"--code"},
@@ -29,7 +29,7 @@ OPTIONS = {
         "--sweep", "--out", "--json",
     },
     "models": set[str](),
-    "history": {"--erase"},
+    "history": {"--all", "--erase"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip
