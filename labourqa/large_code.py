@@ -35,8 +35,8 @@ COMPUTING_SHARE = 0.7  # of the time until the prefixes of no more articles are 
 CANDIDATES = 300  # found by their words, whose vectors a question needs
 ENCODED_TOGETHER = 16  # articles: a second or two
 READ_TOGETHER = (8, 128)  # fewest and most articles that are read before the time is looked at
-READ_TOGETHER_SECONDS = 1.0
-READ_TOGETHER_TOKENS = 32_000  # whose prefixes take 0.7 GB in the embedded model's cache
+READ_TOGETHER_SECONDS = 0.5
+READ_TOGETHER_TOKENS = 24_000  # whose prefixes take 0.6 GB in the embedded model's cache
 CHARACTERS_PER_TOKEN = 4
 
 
@@ -109,8 +109,10 @@ class LargeCode:
             ranked = ranked[:at_least]
         show = count_up(self._progress, "articles read", len(ranked))
         reading = self.read_nothing()
-        together, seconds, computing = at_least, 0.0, True
-        while ranked and (not reading.scores or time.monotonic() + seconds < self._deadlines.end):
+        together, computing = at_least, True
+        while ranked and (
+            not reading.scores or time.monotonic() + READ_TOGETHER_SECONDS < self._deadlines.end
+        ):
             started = time.monotonic()
             if computing and reading.scores and started > self._deadlines.computing:
                 computing = False  # from here on, only articles whose prefixes are stored
