@@ -1,11 +1,13 @@
 """The HTTP interfaces under requests that schemathesis makes from their own OpenAPI document."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 
 from labourqa.config import Settings
 from labourqa.store import Store
@@ -26,6 +28,7 @@ def test_no_request_makes_an_error_of_the_server(tmp_path: Path, mode: schemathe
     with serve(options, fake_models(FakeEngine())) as (url, _):
         schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
         for result in schema.get_all_operations():
+            assert isinstance(result, Ok)
             operation = result.ok()
             if (
                 mode is schemathesis.GenerationMode.NEGATIVE
@@ -40,7 +43,7 @@ def test_no_request_makes_an_error_of_the_server(tmp_path: Path, mode: schemathe
                 max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
             )
             @given(case=cases)
-            def try_request(case: schemathesis.Case) -> None:
+            def try_request(case: schemathesis.Case[Any]) -> None:
                 case.call_and_validate(checks=[not_a_server_error], timeout=30)
 
             try_request()
