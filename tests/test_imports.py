@@ -89,7 +89,7 @@ def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> No
     assert "may import" in docstring.lower()
 
 
-@pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline"])
+@pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline", "labourqa.server.application"])
 def test_the_program_starts_without_torch(command: str) -> None:
     code = f"import sys, {command}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

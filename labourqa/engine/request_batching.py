@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from labourqa.engine.prefix_cache import OpenPrefixCache
-from labourqa.engine.prefix_files import OpenPrefixFiles
 from labourqa.engine.prompts import Suffix
+
+if TYPE_CHECKING:  # both import torch, which the queue of a server does without
+    from labourqa.engine.prefix_cache import OpenPrefixCache
+    from labourqa.engine.prefix_files import OpenPrefixFiles
 
 MAX_BATCH = 8  # questions in one pass
 POLL_SECONDS = 0.05  # between two looks at the progress of a pass that another thread runs
@@ -16,7 +19,7 @@ POLL_SECONDS = 0.05  # between two looks at the progress of a pass that another 
 class ScoringRequest:
     """A question that waits to be scored against cached prefixes, or is being scored."""
 
-    prefix_cache: OpenPrefixCache | OpenPrefixFiles
+    prefix_cache: "OpenPrefixCache | OpenPrefixFiles"
     indices: list[int]  # of the articles in the cache
     suffix: Suffix
     scores: list[float] = field(default_factory=list)  # filled in the order of `indices`

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI, Response
+from mcp.server.transport_security import TransportSecuritySettings
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -21,6 +22,7 @@ from labourqa.errors import SettingsError
 from labourqa.server.api import Problem, create_api
 from labourqa.server.guard import Guard
 from labourqa.server.logs import start_json_logs
+from labourqa.server.mcp_server import create_mcp_server
 from labourqa.server.openai_api import OpenAIError, create_openai_api
 from labourqa.server.problems import add_error_handlers
 from labourqa.server.service import AnswerService, share_service
@@ -45,6 +47,12 @@ def create_application(
     `origins`: other sites whose pages may use it; `hosts`: see Guard; `page`: Streamlit's script, None for no page.
     """
     streamlit_app = _load_page(page) if page else None
+    mcp_server = create_mcp_server(service)
+    # Guard checks the host name, and the body's size.
+    mcp_application = mcp_server.streamable_http_app(
+        stateless_http=True,
+        transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -54,6 +62,7 @@ def create_application(
                 share_service(service)
                 stack.callback(share_service, None)
                 await stack.enter_async_context(streamlit_app.lifespan()(app))
+            await stack.enter_async_context(mcp_server.session_manager.run())
             service.start()
             yield
 
@@ -69,6 +78,7 @@ def create_application(
     app.include_router(create_openai_api(service))
     _add_state_routes(app, service)
     _add_error_schemas(app)
+    app.router.routes.extend(mcp_application.routes)  # /mcp
     if streamlit_app:
         app.mount("/", streamlit_app)
     guarded: ASGIApp = Guard(

@@ -32,6 +32,7 @@ OPTIONS = {
     "history": {"--all", "--erase"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
     "serve": (ANSWER_OPTIONS - {"--json"}) | {"--host", "--port", "--allow-origin", "--log-questions"},
+    "mcp": ANSWER_OPTIONS - {"--json"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip
 ARGUMENTS = {
