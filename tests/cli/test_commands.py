@@ -137,7 +137,7 @@ def test_flags_override_the_configuration(
     main(["ingest", "nowhere.txt"])
     capsys.readouterr()
     flags = ["--top", "2", "--threshold", "-0.5", "--method", "shortlist", "--shortlist", "3", "--batch-tokens", "99",
-             "--cache-bits", "8", "--answer", "quoted"]  # fmt: skip
+             "--cache-bits", "8", "--answer", "quoted", "--read-seconds", "2.5"]  # fmt: skip
     assert main(["ask", "How is night work paid?", "--json", *flags]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["method"] == "shortlist"
@@ -150,6 +150,7 @@ def test_flags_override_the_configuration(
         "batch_articles": 8,
         "cache_bits": 8,
         "answer_tokens": 77,
+        "read_seconds": 2.5,
     }
 
 

@@ -9,9 +9,10 @@ import pytest
 from labourqa.cli.main import COMMANDS, labourqa, main
 from tests.cli.process import ROOT
 
-MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits"}
+MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits", "--cache-size"}
 ANSWER_OPTIONS = MODEL_OPTIONS | {
-    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
+    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--read-seconds",
+    "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
     "ask": ANSWER_OPTIONS,
