@@ -17,12 +17,12 @@ def server() -> AnswerService:
     return shared_service() or AnswerService(load_settings({}))
 
 
-def wait_for_models(show_share: Callable[[str, float], object]) -> Models:
+def wait_for_models(shared: AnswerService, show_share: Callable[[str, float], object]) -> Models:
     """The models, once they are loaded; meanwhile `show_share` receives the activity and the share that is done.
 
     Raises EngineError when they could not be loaded.
     """
-    loading = server().loading
+    loading = shared.loading
     while (models := loading.wait(0.2)) is None:
         show_share(loading.activity, loading.share)
     return models

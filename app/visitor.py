@@ -16,8 +16,6 @@ from labourqa.store import Store
 from labourqa.store.owners import LOCAL
 from labourqa.text import escape_markdown
 
-LOCAL_CLIENT = "127.0.0.1"  # Streamlit gives no address for this machine
-
 
 def current_owner() -> str | None:
     """The owner that this visitor is; None for a person who must sign in first."""
@@ -77,11 +75,6 @@ def evaluations_folder() -> Path:
     if owner == LOCAL:
         return folder
     return folder / "visitors" / hashlib.sha256(str(owner).encode()).hexdigest()[:32]
-
-
-def current_client() -> str:
-    """Who is counted against the limits: the visitor's address on the network."""
-    return st.context.ip_address or LOCAL_CLIENT
 
 
 def current_settings() -> Settings:
