@@ -135,7 +135,7 @@ def _answer(question: str, progress: ProgressBars, conversation: int | None) -> 
     with open_store() as store:
         report = Assistant(settings, store, models=models, progress=progress).ask(
             question,
-            previous=earlier[-1].report.turn if earlier else None,
+            previous=next((turn for one in reversed(earlier) if (turn := one.report.turn)), None),
             edition=current_edition(store),
         )
         answer_id = None

@@ -76,6 +76,8 @@ def _print_answer(report: Report) -> None:
         print_result(f"The {report.run.edition.code} has no {reference}.")
     for reference in report.repealed:
         print_result(f"{reference} is repealed.")
+    for notice in report.notices:
+        print_result(f"{notice}\n")
     print_result("" if answer.kind == "written" else answer.text)  # a written answer was streamed
     if selected:
         print_result("\nSources")
