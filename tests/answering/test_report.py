@@ -34,8 +34,8 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
     document = make_report().to_json()
     assert list(document) == [
         "question", "understood", "edition", "model", "encoder", "method", "settings", "version", "prompts_sha256",
-        "threshold", "top", "articles", "read", "selected", "outside", "unknown", "repealed", "outcome", "notices",
-        "answer", "related", "tokens", "seconds", "peak_memory_bytes",
+        "threshold", "top", "articles", "read", "unread", "selected", "outside", "unknown", "repealed", "outcome",
+        "notices", "answer", "related", "tokens", "seconds", "peak_memory_bytes",
     ]  # fmt: skip
     assert list(document["edition"]) == ["code", "date", "source", "sha256"]
     assert list(document["model"]) == ["name", "sha256", "dtype", "device", "parameters"]
@@ -59,7 +59,8 @@ def test_a_report_of_version_0_2_is_still_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "field", [name for name in make_report().to_json() if name not in ("repealed", "outcome", "notices")]
+    "field",
+    [name for name in make_report().to_json() if name not in ("repealed", "unread", "outcome", "notices")],
 )  # since 0.2 and 0.3
 def test_a_document_without_a_field_is_not_a_report(field: str) -> None:
     document = make_report().to_json()
