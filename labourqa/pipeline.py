@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -28,6 +28,7 @@ from labourqa.answering.notices import find_notices
 from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import Selection, select_articles
+from labourqa.answering.short_answer import choose_short_answer
 from labourqa.config import DEFAULT_EDITION, Settings
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
@@ -243,6 +244,18 @@ class Assistant:
             answered = self._write(question, windows)
         else:
             answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
+        answer = replace(
+            answered.answer,
+            short=choose_short_answer(
+                answered.answer.citations,
+                selected,
+                relevance.paragraphs,
+                selection.scores,
+                question,
+                vector,
+                partial(encoder.encode, delta_share=scorer.delta_share(code.articles)),
+            ),
+        )
         finished = time.perf_counter()
         return Report(
             question=resolved.asked,
@@ -253,9 +266,9 @@ class Assistant:
             out_of_scope=math.exp(relevance.out_of_scope),
             unknown=unknown,
             repealed=repealed,
-            notices=self._find_notices(resolved, code, answered.answer),
-            answer=answered.answer,
-            related=find_related(answered.answer.citations, code.articles, selection.selected),
+            notices=self._find_notices(resolved, code, answer),
+            answer=answer,
+            related=find_related(answer.citations, code.articles, selection.selected),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
             seconds=Seconds(
                 load=load_seconds,

@@ -156,6 +156,7 @@ def reports(draw: st.DrawFn) -> Report:
             statements=tuple(draw(st.lists(STATEMENTS, max_size=2))),
             complete=draw(st.booleans()),
             outcome=draw(st.sampled_from(get_args(Outcome))),
+            short=tuple(draw(st.lists(CITATIONS, max_size=2))),
         ),
         notices=tuple(draw(st.lists(ANY_TEXT, max_size=2))),
         related=tuple(draw(st.lists(CITATIONS, max_size=2))),

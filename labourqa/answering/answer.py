@@ -41,6 +41,7 @@ class Answer:
     statements: tuple[Statement, ...] = ()  # the quoted passages, or the written sentences with their doubts
     complete: bool = True  # False: the model was stopped at the token limit
     outcome: Outcome = "answered"
+    short: tuple[Citation, ...] = ()  # the one or two decisive sentences: see short_answer.py
 
 
 def choose_kind(setting: str, model: ModelInfo) -> Literal["quoted", "written"]:

@@ -192,6 +192,7 @@ class Report:
                 "kind": answer.kind,
                 "text": answer.text,
                 "complete": answer.complete,
+                "short": [_citation_to_json(citation) for citation in answer.short],
                 "citations": [_citation_to_json(citation) for citation in answer.citations],
                 "statements": [
                     {
@@ -249,6 +250,9 @@ class Report:
                     for statement in answer["statements"]
                 ),
                 complete=answer["complete"],
+                short=tuple(
+                    _citation_from_json(citation) for citation in answer.get("short", [])
+                ),  # since 0.3
                 outcome=document.get(
                     "outcome", "outside" if answer["kind"] == "refused" else "answered"
                 ),  # since 0.3
