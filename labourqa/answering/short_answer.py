@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labourqa.answering.verification import read_values
-from labourqa.config import DATA
+from labourqa.config import DATA, read_data
 from labourqa.law.citations import Citation
 from labourqa.law.references import Reference
 from labourqa.law.sentences import find_windows, split_paragraph
@@ -178,7 +178,7 @@ def choose_candidates(candidates: Sequence[Candidate], probabilities: NDArray[np
 @cache
 def read_weights() -> NDArray[np.float64]:
     """The fitted weight of each feature."""
-    return np.array(json.loads(WEIGHTS.read_text(encoding="utf-8"))["weights"])
+    return np.array(json.loads(read_data(WEIGHTS))["weights"])
 
 
 def _says_something(text: str) -> bool:
