@@ -246,18 +246,19 @@ class Assistant:
             answered = self._write(question, windows)
         else:
             answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
-        answer = replace(
-            answered.answer,
-            short=choose_short_answer(
-                answered.answer.citations,
+        answer = answered.answer
+        if answer.kind == "quoted":
+            encode = partial(encoder.encode, delta_share=scorer.delta_share(code.articles))
+            short = choose_short_answer(
+                answer.citations,
                 selected,
                 relevance.paragraphs,
                 selection.scores,
                 question,
                 vector,
-                partial(encoder.encode, delta_share=scorer.delta_share(code.articles)),
-            ),
-        )
+                encode,
+            )
+            answer = replace(answer, short=short)
         finished = time.perf_counter()
         return Report(
             question=resolved.asked,
