@@ -12,7 +12,7 @@ from labourqa.evaluation.cases import read_cases
 
 
 def test_control_characters_are_removed_and_words_stay_apart() -> None:
-    assert check_question("\x1b[2JHow\u00a0long\u200b is\tleave?\x00 ") == "[2JHow long is leave?"
+    assert check_question("\x1b[2JHow\u00a0long\u200b is\tleave?\x00 ") == "[2JHow long is\tleave?"
 
 
 @pytest.mark.parametrize(
