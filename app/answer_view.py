@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import answer_details
 import article_view
+import copy_button
 import streamlit as st
 from visitor import find_edition, open_store
 
@@ -95,8 +96,7 @@ def _show_reference_buttons(
 
 def _show_actions(logged: LoggedAnswer, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
-            st.code(logged.report.answer.text, language=None, wrap_lines=True)
+        copy_button.show(_text_to_copy(logged.report), key=f"{key}-copy")
         if logged.id is None:
             return
         thumbs = st.feedback(
@@ -116,6 +116,11 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
             on_change=_save_feedback,
             args=(logged.id, key),
         )
+
+
+def _text_to_copy(report: Report) -> str:
+    """Question, answer and edition as plain text."""
+    return f"{report.question}\n\n{report.answer.text}\n\n{report.run.edition}. {NOTICE}"
 
 
 def _save_feedback(answer: int, key: str) -> None:
