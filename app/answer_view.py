@@ -26,6 +26,8 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.warning(escape_markdown(f"The {report.run.edition.code} has no {unknown}."))
     for repealed in report.repealed:
         st.warning(escape_markdown(f"{repealed} is repealed."))
+    for notice in report.notices:
+        st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
     if answer.kind == "refused":
