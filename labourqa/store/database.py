@@ -66,7 +66,7 @@ class Database:
 
     def search_expression(self, words: str) -> str:
         """`words` as a full-text query for all of them; "" if there are none."""
-        return self._db.quote_fts(words)
+        return self._db.quote_fts(words.replace("\0", " "))  # at which SQLite would end the query
 
     def vacuum(self) -> None:
         """Erase deleted content for good, the freed pages included."""

@@ -99,7 +99,7 @@ def test_a_follow_up_is_understood_from_the_messages(client: openai.OpenAI, serv
 def test_text_in_parts_is_read(client: openai.OpenAI, server: RunningServer) -> None:
     parts: Any = [{"type": "text", "text": "How is night work"}, {"type": "text", "text": "paid?"}]
     client.chat.completions.create(model=CODE_ID, messages=[{"role": "user", "content": parts}])
-    assert server.engine.score_calls[0].question == "How is night work\npaid?"
+    assert server.engine.score_calls[0].question == "How is night work paid?"
 
 
 def test_what_an_answer_leaves_open_is_said(client: openai.OpenAI) -> None:
