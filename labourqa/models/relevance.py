@@ -1,4 +1,4 @@
-"""The relevance of articles and paragraphs to a question, from sentence vectors and, for other laws, from words.
+"""The relevance of articles and paragraphs to a question: from sentence vectors and, for other laws, tokens and words.
 
 `data/relevance.safetensors`, which scripts/train_relevance.py makes from labelled questions, holds LoRA deltas (Hu et
 al., arXiv 2106.09685) for the sentence encoder, which apply to every law, and trained vectors for the embedded
@@ -27,14 +27,11 @@ from labourqa.documents.document import read_document
 from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
 from labourqa.models.bm25 import index_articles, terms
+from labourqa.models.interaction import InteractionScores, LateInteraction, TokenVectors
 from labourqa.models.texts import window_texts
 
 TRAINED = DATA / "relevance.safetensors"
 SCOPE = DATA / "scope.safetensors"
-# Weights, beside an article's best text, in the score of the articles of a law without trained vectors: the mean
-# direction of all its texts, and BM25. Chosen on other laws (docs/quality.md).
-MEAN_WEIGHT = 0.5
-BM25_WEIGHT = 0.5
 # The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
 OTHER_LAWS_DELTA_SHARE = 0.6
 # Titles are similar when they share so much of their terms (Jaccard). In the official text of the embedded edition's
@@ -87,6 +84,10 @@ class TrainedRelevance:
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         self._scope: dict[str, NDArray[np.float32]] = load_file(scope)
 
+    @cached_property
+    def interaction(self) -> LateInteraction:
+        return LateInteraction()
+
     @property
     def lora_deltas(self) -> dict[str, NDArray[np.float32]]:
         """The matrices to add to the encoder's weights: module name -> (out, in)."""
@@ -102,7 +103,11 @@ class TrainedRelevance:
 
     def delta_share(self, articles: Sequence[Article]) -> float:
         """The share of the LoRA deltas with which to encode these articles and the questions on them."""
-        return 1.0 if self._has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
+        return 1.0 if self.has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
+
+    def has_trained_classes(self, articles: Sequence[Article]) -> bool:
+        """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
+        return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
         """The vectors of each article, paragraph and text (a whole paragraph or a point) that `embed` computes."""
@@ -139,48 +144,70 @@ class TrainedRelevance:
             }
         return np.concatenate([vectors[article.number] for article in articles])
 
+    def embed_tokens(
+        self,
+        articles: Sequence[Article],
+        encode: Callable[[Sequence[str]], tuple[NDArray[np.float32], list[NDArray[np.int8]]]],
+    ) -> tuple[NDArray[np.float32], TokenVectors]:
+        """The vectors as from `embed`, and those of the tokens of whole paragraphs, of a law without trained classes.
+
+        `encode` maps texts to unit vectors and to their tokens, projected by `interaction`.
+        """
+        paragraphs = [paragraph for article in articles for paragraph in window_texts(article)]
+        vectors, tokens = encode([window for texts in paragraphs for text in texts for window in text])
+        windows = iter(tokens)
+        whole: list[NDArray[np.int8]] = []  # of each paragraph, (tokens, dimensions)
+        for texts in paragraphs:
+            of_texts = [[next(windows) for _ in text] for text in texts]
+            whole.append(np.concatenate(of_texts[0]))
+        counts = iter([len(one) for one in whole])
+        return vectors, TokenVectors(
+            np.concatenate(whole), [[next(counts) for _ in article.paragraphs] for article in articles]
+        )
+
     def score(
         self,
         articles: Sequence[Article],
         vectors: NDArray[np.float32],
         question: str,
         question_vector: NDArray[np.float32],
+        interaction: InteractionScores | None = None,
     ) -> Relevance:
         """Score the articles and their paragraphs.
 
         `vectors`, (vectors, dimensions), are as `embed` returns them, `question_vector`, (dimensions,), is the encoded
         question. The embedded edition and other versions of that law are scored with the trained classes. In another
-        law, an article counts by its best text, the mean direction of its texts and BM25.
+        law, an article counts by its best text, the mean direction of its texts, `interaction`, and BM25.
         """
         scale = float(self._tensors["scale"][0])
         scores = scale * vectors @ question_vector  # (vectors,)
         counts = self.count_vectors(articles)
         by_article = [sum(map(sum, paragraphs)) for paragraphs in counts]
         of_articles = _split(scores.astype(np.float64), by_article)
-        if self._has_trained_classes(articles):
+        paragraphs = _score_paragraphs(scores, counts)
+        if self.has_trained_classes(articles):
             log_probabilities, out_of_scope = self._combine_trained(articles, of_articles, question_vector)
         else:
             means = [
                 article_vectors.sum(0) / max(float(np.linalg.norm(article_vectors.sum(0))), 1e-9)
                 for article_vectors in _split(vectors, by_article)
             ]
-            best = np.array([max(text_scores, default=0.0) for text_scores in of_articles])
-            mean_scores = scale * np.array(means) @ question_vector
+            best = np.array([max(text_scores, default=0.0) for text_scores in of_articles]) / scale
             words = index_articles(tuple(articles)).score(question)
-            out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max() / scale)
-            log_probabilities = in_scope + _log_softmax(
-                best + MEAN_WEIGHT * mean_scores + BM25_WEIGHT * words
+            out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max())
+            weights = self.interaction.weights
+            logits = (
+                weights.best * best + weights.mean * np.array(means) @ question_vector + weights.words * words
             )
+            if interaction is not None:
+                logits += weights.interaction * interaction.articles
+            log_probabilities = in_scope + _log_softmax(logits)
         numbers = [article.number for article in articles]
         return Relevance(
             articles=dict(zip(numbers, log_probabilities.tolist(), strict=True)),
             out_of_scope=out_of_scope,
-            paragraphs=dict(zip(numbers, _score_paragraphs(scores, counts), strict=True)),
+            paragraphs=dict(zip(numbers, paragraphs, strict=True)),
         )
-
-    def _has_trained_classes(self, articles: Sequence[Article]) -> bool:
-        """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
-        return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def _class_indices(self, articles: Sequence[Article]) -> list[int | None]:
         """The index of each article's trained class, if there is one.
