@@ -95,7 +95,8 @@ class Law:
         sums = torch.zeros(len(articles), vectors.shape[1]).index_add_(0, self.owners, self.vectors)
         self.means = normalize(sums, dim=-1)
         question_vectors, states = encode(
-            [question.text for question in questions], lambda states: (states[1:-1] if len(states) > 2 else states).astype(np.float16)
+            [question.text for question in questions],
+            lambda states: (states[1:-1] if len(states) > 2 else states).astype(np.float16),
         )
         self.question_vectors = torch.from_numpy(question_vectors)
         self.question_states = [torch.from_numpy(one) for one in states]

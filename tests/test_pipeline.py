@@ -21,11 +21,8 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
 from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE
 from labourqa.models.texts import TEXTS_VERSION
-from labourqa.pipeline import (
-    CALIBRATION_QUESTION,
-    Assistant,
-    open_assistant,
-)
+from labourqa.pipeline import Assistant, open_assistant
+from labourqa.reading import CALIBRATION_QUESTION
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code
 from tests.fakes import SMALL, FakeEncoder, FakeEngine, RecordingProgress, fake_models

@@ -23,6 +23,7 @@ class Selection:
     read: int  # articles that the model read
     threshold: float
     top: int | None  # the most that may be selected besides those that the question names
+    unread: frozenset[str] = frozenset()  # numbers of the articles that the model did not read
 
 
 def select_articles(
@@ -59,7 +60,14 @@ def select_articles(
     if top is None and scoring == "query_likelihood":
         top = LIKELIHOOD_TOP
     selected = select_above(threshold, candidates, top)
-    return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold, top)
+    return Selection(
+        scores,
+        tuple(dict.fromkeys([*named, *selected])),
+        len(read_scores),
+        threshold,
+        top,
+        unread=frozenset(scores).difference(read_scores),
+    )
 
 
 def select_above(threshold: float, scores: Mapping[str, float], top: int | None = None) -> list[str]:

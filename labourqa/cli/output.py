@@ -92,13 +92,15 @@ def _print_answer(report: Report) -> None:
     if not answer.complete:
         limit = report.run.settings.answer_tokens
         print_result(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")
+    if report.reading_limit:
+        print_result(f"\n{report.reading_limit}")
     print_result(f"\n{report.run.edition}. {NOTICE}")
 
 
 def _print_costs(report: Report) -> None:
     seconds = report.seconds
     print_message(
-        f"{report.selection.read} of {len(report.titles)} articles read by the model "
+        f"{report.selection.read:,} of {len(report.titles):,} articles read by the model "
         f"({report.tokens.filter:,} tokens, {report.run.method}), {len(report.selection.selected)} selected"
     )
     print_message(

@@ -35,7 +35,7 @@ class Act:
     end: int  # of the articles
     annex_end: int  # of the schedules, which follow the articles
     is_contents: bool = False
-    repeated_numbers: Sequence[str] = ()  # the text of the second article stands at the end of the first
+    repeated_numbers: Sequence[str] = ()  # see find_repeated_numbers
     contents: Mapping[str, str] = field(default_factory=dict)  # titles by number, from its table of contents
 
     def size(self, lines: Sequence[str]) -> int:

@@ -32,6 +32,10 @@ from labourqa.models.texts import window_texts
 
 TRAINED = DATA / "relevance.safetensors"
 SCOPE = DATA / "scope.safetensors"
+# Weights, beside an article's best text, in the score of the articles of a law that is too large for token vectors: the
+# mean direction of all its texts, and BM25. Chosen on other laws (docs/quality.md).
+MEAN_WEIGHT = 0.5
+BM25_WEIGHT = 0.5
 # The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
 OTHER_LAWS_DELTA_SHARE = 0.6
 # Titles are similar when they share so much of their terms (Jaccard). In the official text of the embedded edition's
@@ -89,6 +93,11 @@ class TrainedRelevance:
         return LateInteraction()
 
     @property
+    def dimensions(self) -> int:
+        """Of a vector."""
+        return int(self._tensors["texts"].shape[1])
+
+    @property
     def lora_deltas(self) -> dict[str, NDArray[np.float32]]:
         """The matrices to add to the encoder's weights: module name -> (out, in)."""
         return {
@@ -107,6 +116,8 @@ class TrainedRelevance:
 
     def has_trained_classes(self, articles: Sequence[Article]) -> bool:
         """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
+        if len(articles) > 2 * len(self._index):
+            return False
         return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
@@ -208,6 +219,52 @@ class TrainedRelevance:
             out_of_scope=out_of_scope,
             paragraphs=dict(zip(numbers, paragraphs, strict=True)),
         )
+
+    def score_partly(
+        self,
+        numbers: Sequence[str],
+        vectors: Mapping[str, NDArray[np.float32]],
+        words: Mapping[str, float],
+        question_vector: NDArray[np.float32],
+    ) -> Relevance:
+        """Score the articles with these numbers, of another law, where not all have `vectors`, (vectors, dimensions).
+
+        `words` are the articles' scores by BM25, 0 where they are missing. An article without vectors counts as if it
+        were the least similar of those with vectors. The paragraphs are left out.
+        """
+        scale = float(self._tensors["scale"][0])
+        known = [number for number in numbers if len(vectors.get(number, ()))]
+        similarity, best = np.full(len(numbers), 0.0), 0.0
+        if known:
+            counts = [len(vectors[number]) for number in known]
+            starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+            stacked = np.concatenate([vectors[number] for number in known])
+            best_texts = np.maximum.reduceat(stacked @ question_vector, starts)
+            means = np.add.reduceat(stacked, starts)
+            means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+            scores = scale * (best_texts + MEAN_WEIGHT * means @ question_vector)
+            by_number = dict(zip(known, scores.tolist(), strict=True))
+            similarity = np.array([by_number.get(number, scores.min()) for number in numbers])
+            best = float(best_texts.max())
+        by_words = BM25_WEIGHT * np.array([words.get(number, 0.0) for number in numbers])
+        out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best)
+        log_probabilities = in_scope + _log_softmax(similarity + by_words)
+        return Relevance(dict(zip(numbers, log_probabilities.tolist(), strict=True)), out_of_scope, {})
+
+    def score_paragraphs(
+        self,
+        articles: Sequence[Article],
+        vectors: Mapping[str, NDArray[np.float32]],
+        question_vector: NDArray[np.float32],
+    ) -> dict[str, Sequence[ParagraphRelevance]]:
+        """The scores of the paragraphs of these articles, by number; `vectors` as in `score_partly`."""
+        scale = float(self._tensors["scale"][0])
+        with_text = [article for article in articles if article.number in vectors]
+        scored = {
+            article.number: _score_paragraphs(scale * vectors[article.number] @ question_vector, [counts])[0]
+            for article, counts in zip(with_text, self.count_vectors(with_text), strict=True)
+        }
+        return {article.number: scored.get(article.number, []) for article in articles}
 
     def _class_indices(self, articles: Sequence[Article]) -> list[int | None]:
         """The index of each article's trained class, if there is one.

@@ -137,7 +137,7 @@ def test_flags_override_the_configuration(
     main(["ingest", "nowhere.txt"])
     capsys.readouterr()
     flags = ["--top", "2", "--threshold", "-0.5", "--method", "shortlist", "--shortlist", "3", "--batch-tokens", "99",
-             "--cache-bits", "8", "--answer", "quoted"]  # fmt: skip
+             "--cache-bits", "8", "--answer", "quoted", "--read-seconds", "2.5"]  # fmt: skip
     assert main(["ask", "How is night work paid?", "--json", *flags]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["method"] == "shortlist"
@@ -150,6 +150,7 @@ def test_flags_override_the_configuration(
         "batch_articles": 8,
         "cache_bits": 8,
         "answer_tokens": 77,
+        "read_seconds": 2.5,
     }
 
 
@@ -254,6 +255,36 @@ def test_history_lists_and_erases(home: Path, capsys: pytest.CaptureFixture[str]
     assert main(["history", "--erase"]) == 0
     assert "2 answers erased" in capsys.readouterr().out
     assert main(["history"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_history_of_all_owners_names_them_and_the_own_history_leaves_the_others_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Settings(home=home).database
+    for owner, question in (("local", "How long is leave?"), ("visitor:0123456789abcdef", "Am I pregnant?")):
+        with Store(database, owner=owner) as store:
+            store.conversations.log(make_report(question))
+    assert main(["history"]) == 0
+    assert "pregnant" not in capsys.readouterr().out
+    assert main(["history", "--all"]) == 0
+    listed = [line[18:] for line in capsys.readouterr().out.splitlines()]
+    assert listed == ["visitor:01234567  Am I pregnant?", "you  How long is leave?"]
+    assert main(["history", "--erase"]) == 0
+    assert "1 answers erased" in capsys.readouterr().out
+    assert main(["history", "--all"]) == 0
+    assert "pregnant" in capsys.readouterr().out
+
+
+def test_conversations_older_than_keep_days_are_erased_by_the_next_command(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(Settings(home=home).database, owner="visitor:ada") as store:
+        answer, _ = store.conversations.log(make_report("Am I pregnant?"))
+        store._database._db.execute("UPDATE answers SET asked_at = '2020-01-01' WHERE id = ?", [answer])
+        store._database._db.conn.commit()
+    monkeypatch.setenv("LABOURQA_KEEP_DAYS", "30")
+    assert main(["history", "--all"]) == 0
     assert capsys.readouterr().out == ""
 
 

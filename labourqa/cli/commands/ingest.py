@@ -66,8 +66,8 @@ def command(
         warn_of_code_setting(settings)
         with _explain_unready(assistant, edition):
             engine = assistant.models.engine
-            with assistant.prepare(edition):
-                token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
+            assistant.precompute(edition)
+            token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
         show(f"{sum(token_counts.values()):,} tokens for {engine.info.name}; stored in {settings.database}")
 
 
