@@ -1,12 +1,13 @@
-"""Train `data/interaction.safetensors`: the late interaction of question and article, and the fusion of all scores.
+"""Train `data/interaction.safetensors`: the late interaction of question and article.
 
     python scripts/train_interaction.py FOLDER       # 12 minutes on one core that computes in bfloat16
 
 FOLDER has the laws' documents, under the names of the question files in data/other-laws. For India and for Malaysia, a
 model that was trained without the country's laws is measured on all questions on them; the one that is written is
 trained on the training questions on all laws. The encoder is fixed: trained
-are two projections of its token states, one for questions and one for texts, the weight of a question's token, and the
-weights of the scores of an article (see FusionWeights). The loss is a cross-entropy over the articles that already
+are two projections of its token states, one for questions and one for texts, and the weight of a question's token. The
+weights of an article's other scores are trained along and printed; those that the program uses are in
+labourqa/models/relevance.py. The loss is a cross-entropy over the articles that already
 rank high, those that answer, and a few random ones. The questions on the embedded edition and on the official text of
 its law teach the projections, but not the weights of the fusion, because the encoder was trained on that law.
 """
@@ -209,13 +210,11 @@ class InteractionModel:
 
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         """Write the file that LateInteraction reads."""
-        weights = self.weights()
         tensors = {
             "texts": self.texts,
             "questions": self.questions,
             "token_weight": self.token_weight,
             "token_bias": torch.tensor(START_TOKEN_BIAS),
-            "fusion": torch.stack([weights[name] for name in START_WEIGHTS]),
         }
         save_file({name: one.detach().float().contiguous() for name, one in tensors.items()}, path, metadata)
 

@@ -2,8 +2,7 @@
 
 After ColBERT (Khattab and Zaharia, arXiv 2004.12832). The tokens are states of the sentence encoder, projected to fewer
 dimensions. `data/interaction.safetensors`, which scripts/train_interaction.py makes from questions on several laws,
-holds the projections, the weight of a question's token, and the weights with which relevance.py adds the scores of a
-law without trained vectors. docs/quality.md has the measurements.
+holds the projections and the weight of a question's token. docs/quality.md has the measurements.
 """
 
 import hashlib
@@ -44,20 +43,9 @@ class InteractionScores:
     paragraphs: Sequence[NDArray[np.float64]]  # of each article: (paragraphs,)
 
 
-@dataclass(frozen=True)
-class FusionWeights:
-    """Of the scores of an article without trained vectors, whose weighted sum is its logit."""
-
-    best: float  # similarity of the best text
-    mean: float  # similarity of the mean direction of the texts
-    words: float  # BM25
-    interaction: float
-
-
 class LateInteraction:
     def __init__(self, path: Path = INTERACTION) -> None:
         self._tensors: dict[str, NDArray[np.float32]] = load_file(path)
-        self.weights = FusionWeights(*self._tensors["fusion"].tolist())
         self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
     @property

@@ -32,8 +32,16 @@ from labourqa.models.texts import window_texts
 
 TRAINED = DATA / "relevance.safetensors"
 SCOPE = DATA / "scope.safetensors"
+# Weights of the scores whose sum is the logit of an article in a law without trained classes: the similarity of its
+# best text, that of the mean direction of its texts, BM25, the late interaction with the whole article, and that with
+# its best paragraph. Chosen on five Indian laws that the late interaction was not trained on (docs/quality.md).
+BEST_TEXT_WEIGHT = 13.0
+MEAN_DIRECTION_WEIGHT = 8.5
+WORDS_WEIGHT = 0.2
+ARTICLE_INTERACTION_WEIGHT = 15.0
+PARAGRAPH_INTERACTION_WEIGHT = 20.0
 # Weights, beside an article's best text, in the score of the articles of a law that is too large for token vectors: the
-# mean direction of all its texts, and BM25. Chosen on other laws (docs/quality.md).
+# mean direction of all its texts, and BM25. Chosen on other laws.
 MEAN_WEIGHT = 0.5
 BM25_WEIGHT = 0.5
 # The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
@@ -206,12 +214,15 @@ class TrainedRelevance:
             best = np.array([max(text_scores, default=0.0) for text_scores in of_articles]) / scale
             words = index_articles(tuple(articles)).score(question)
             out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max())
-            weights = self.interaction.weights
             logits = (
-                weights.best * best + weights.mean * np.array(means) @ question_vector + weights.words * words
+                BEST_TEXT_WEIGHT * best
+                + MEAN_DIRECTION_WEIGHT * np.array(means) @ question_vector
+                + WORDS_WEIGHT * words
             )
             if interaction is not None:
-                logits += weights.interaction * interaction.articles
+                best_paragraphs = [max(scores, default=0.0) for scores in interaction.paragraphs]
+                logits += ARTICLE_INTERACTION_WEIGHT * interaction.articles
+                logits += PARAGRAPH_INTERACTION_WEIGHT * np.array(best_paragraphs)
             log_probabilities = in_scope + _log_softmax(logits)
         numbers = [article.number for article in articles]
         return Relevance(
