@@ -78,9 +78,9 @@ class SentenceEncoder:
         self, texts: Sequence[str], delta_share: float, show_share: Callable[[float], None] | None
     ) -> Iterator[tuple[list[int], NDArray[np.float32], NDArray[np.float32], list[int]]]:
         """By batches: indices of texts, unit vectors, states of their tokens (batch, seq, hidden), and lengths."""
-        model = self._model(delta_share)
         if not texts:
-            return np.empty((0, model.config.hidden_size), dtype=np.float32)
+            return
+        model = self._model(delta_share)
         ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
         done = 0
         for batch in make_batches([len(row) for row in ids], BATCH_TOKENS):

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
-from labourqa.config import DATA
+from labourqa.config import DATA, read_data
 from labourqa.law.structure import Article
 
 INTERACTION = DATA / "interaction.safetensors"
@@ -24,29 +24,39 @@ QUESTION_TOKENS_AT_ONCE = 32  # bounds the memory: so many times the law's token
 
 @dataclass(frozen=True)
 class TokenVectors:
-    """The projected tokens of a law's paragraphs."""
+    """The projected tokens of a law's paragraphs, each in windows that the encoder reads at once."""
 
     vectors: NDArray[np.int8]  # (tokens, dimensions): see `LateInteraction.project_text`
-    counts: Sequence[Sequence[int]]  # of each article, the tokens of its paragraphs in order
+    counts: Sequence[
+        Sequence[Sequence[int]]
+    ]  # of each article's paragraphs, the tokens of each window, in order
 
     def by_paragraph(self) -> list[bytes]:
-        """The vectors of each paragraph, as `LateInteraction.read_tokens` reads them."""
-        counts = [count for article in self.counts for count in article]
-        return [part.tobytes() for part in np.split(self.vectors, np.cumsum(counts)[:-1])]
+        """Of each paragraph, what `LateInteraction.read_tokens` reads.
+
+        The number of its windows, their token counts (32-bit numbers), and the vectors.
+        """
+        paragraphs = [windows for article in self.counts for windows in article]
+        parts = np.split(self.vectors, np.cumsum([sum(windows) for windows in paragraphs])[:-1])
+        return [
+            np.array([len(windows), *windows], dtype="<u4").tobytes() + part.tobytes()
+            for windows, part in zip(paragraphs, parts, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
 class InteractionScores:
     """Weighted mean similarities, at most 1, of the question's tokens and the most similar tokens of a text."""
 
-    articles: NDArray[np.float64]  # (articles,)
-    paragraphs: Sequence[NDArray[np.float64]]  # of each article: (paragraphs,)
+    articles: NDArray[np.float64]  # (articles,): anywhere in the article
+    paragraphs: Sequence[NDArray[np.float64]]  # of each article: (paragraphs,), in the best window of each
 
 
 class LateInteraction:
     def __init__(self, path: Path = INTERACTION) -> None:
-        self._tensors: dict[str, NDArray[np.float32]] = load_file(path)
-        self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+        content = read_data(path)
+        self._tensors: dict[str, NDArray[np.float32]] = load(content)
+        self.name = hashlib.sha256(content).hexdigest()[:12]
 
     @property
     def dimensions(self) -> int:
@@ -59,9 +69,16 @@ class LateInteraction:
 
     def read_tokens(self, by_paragraph: Sequence[bytes], articles: Sequence[Article]) -> TokenVectors:
         """What `TokenVectors.by_paragraph` gave for these articles."""
-        counts = iter([len(vectors) // self.dimensions for vectors in by_paragraph])
-        vectors = np.frombuffer(b"".join(by_paragraph), dtype=np.int8).reshape(-1, self.dimensions)
-        return TokenVectors(vectors, [[next(counts) for _ in article.paragraphs] for article in articles])
+        counts, vectors = [], []
+        for stored in by_paragraph:
+            [windows] = np.frombuffer(stored, dtype="<u4", count=1).tolist()
+            counts.append(np.frombuffer(stored, dtype="<u4", offset=4, count=windows).tolist())
+            vectors.append(np.frombuffer(stored, dtype=np.int8, offset=4 * (1 + windows)))
+        next_counts = iter(counts)
+        return TokenVectors(
+            np.concatenate(vectors).reshape(-1, self.dimensions),
+            [[next(next_counts) for _ in article.paragraphs] for article in articles],
+        )
 
     def score(self, question_states: NDArray[np.float32], tokens: TokenVectors) -> InteractionScores:
         """Score all articles and paragraphs; 0 for one without text.
@@ -74,24 +91,31 @@ class LateInteraction:
             0, question_states @ self._tensors["token_weight"] + self._tensors["token_bias"]
         )
         weights /= weights.sum()
-        counts = np.array([count for article in tokens.counts for count in article], dtype=np.int64)
-        by_article = [len(article) for article in tokens.counts]
-        paragraphs = np.zeros(len(counts))
-        articles = np.zeros(len(by_article))
-        filled = counts > 0
-        starts = (np.cumsum(counts) - counts)[filled]  # of the paragraphs' tokens
-        article_of_filled = np.repeat(np.arange(len(by_article)), by_article)[filled]
-        with_text, article_starts = np.unique(article_of_filled, return_index=True)
-        if len(starts):
+        paragraphs = [windows for article in tokens.counts for windows in article]
+        counts = np.array([count for windows in paragraphs for count in windows], dtype=np.int64)
+        owners = np.repeat(
+            np.arange(len(tokens.counts)), [sum(map(len, article)) for article in tokens.counts]
+        )
+        with_text, article_starts = np.unique(owners, return_index=True)  # articles, and their first windows
+        articles, of_windows = np.zeros(len(tokens.counts)), np.zeros(len(counts))
+        if len(counts):
+            starts = np.cumsum(counts) - counts  # of the windows' tokens
             texts = tokens.vectors.astype(np.float32) / QUANTIZATION_STEPS
             for start in range(0, len(projected), QUESTION_TOKENS_AT_ONCE):
                 some = slice(start, start + QUESTION_TOKENS_AT_ONCE)
                 best = np.maximum.reduceat(
                     projected[some] @ texts.T, starts, axis=1
-                )  # (question tokens, paragraphs)
-                paragraphs[filled] += weights[some] @ best
+                )  # (question tokens, windows)
+                of_windows += weights[some] @ best
                 articles[with_text] += weights[some] @ np.maximum.reduceat(best, article_starts, axis=1)
-        return InteractionScores(articles, np.split(paragraphs, np.cumsum(by_article)[:-1]))
+        next_window = iter(of_windows.tolist())
+        return InteractionScores(
+            articles,
+            [
+                np.array([max((next(next_window) for _ in windows), default=0.0) for windows in article])
+                for article in tokens.counts
+            ],
+        )
 
 
 def _normalize(rows: NDArray[np.float32]) -> NDArray[np.float32]:

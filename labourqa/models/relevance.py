@@ -33,12 +33,13 @@ TRAINED = DATA / "relevance.safetensors"
 SCOPE = DATA / "scope.safetensors"
 # Weights of the scores whose sum is the logit of an article in a law without trained classes: the similarity of its
 # best text, that of the mean direction of its texts, BM25, the late interaction with the whole article, and that with
-# its best paragraph. Chosen on five Indian laws that the late interaction was not trained on (docs/quality.md).
-BEST_TEXT_WEIGHT = 13.0
-MEAN_DIRECTION_WEIGHT = 8.5
-WORDS_WEIGHT = 0.2
-ARTICLE_INTERACTION_WEIGHT = 15.0
-PARAGRAPH_INTERACTION_WEIGHT = 20.0
+# its best paragraph. Chosen on five Indian laws that the late interaction was not trained on; their scale, so
+# that the margin of the selection (answering/selection.py) selects seven articles (docs/quality.md).
+BEST_TEXT_WEIGHT = 23.0
+MEAN_DIRECTION_WEIGHT = 15.0
+WORDS_WEIGHT = 0.36
+ARTICLE_INTERACTION_WEIGHT = 27.0
+PARAGRAPH_INTERACTION_WEIGHT = 36.0
 # Weights, beside an article's best text, in the score of the articles of a law that is too large for token vectors: the
 # mean direction of all its texts, and BM25. Chosen on other laws.
 MEAN_WEIGHT = 0.5
@@ -173,13 +174,14 @@ class TrainedRelevance:
         paragraphs = [paragraph for article in articles for paragraph in window_texts(article)]
         vectors, tokens = encode([window for texts in paragraphs for text in texts for window in text])
         windows = iter(tokens)
-        whole: list[NDArray[np.int8]] = []  # of each paragraph, (tokens, dimensions)
+        whole: list[list[NDArray[np.int8]]] = []  # of each paragraph, (tokens, dimensions) of its windows
         for texts in paragraphs:
             of_texts = [[next(windows) for _ in text] for text in texts]
-            whole.append(np.concatenate(of_texts[0]))
-        counts = iter([len(one) for one in whole])
+            whole.append(of_texts[0])
+        counts = iter([[len(window) for window in one] for one in whole])
         return vectors, TokenVectors(
-            np.concatenate(whole), [[next(counts) for _ in article.paragraphs] for article in articles]
+            np.concatenate([window for one in whole for window in one]),
+            [[next(counts) for _ in article.paragraphs] for article in articles],
         )
 
     def score(

@@ -22,7 +22,7 @@ def random_states(tokens: int, seed: int) -> NDArray[np.float32]:
 def tokens_of(interaction: LateInteraction, *articles: list[NDArray[np.float32]]) -> TokenVectors:
     """Those of articles whose paragraphs have these states."""
     paragraphs = [interaction.project_text(states) for article in articles for states in article]
-    return TokenVectors(np.concatenate(paragraphs), [[len(one) for one in article] for article in articles])
+    return TokenVectors(np.concatenate(paragraphs), [[[len(one)] for one in article] for article in articles])
 
 
 def with_marks(states: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,6 +70,15 @@ def test_an_article_without_text_has_the_score_0(interaction: LateInteraction) -
     assert [len(one) for one in scores.paragraphs] == [0, 1, 0]
 
 
+def test_a_paragraph_counts_by_its_best_window(interaction: LateInteraction) -> None:
+    question = random_states(4, 0)
+    vectors = interaction.project_text(np.concatenate([question, random_states(30, 1)]))
+    whole = interaction.score(with_marks(question), TokenVectors(vectors, [[[34]]])).paragraphs[0]
+    windows = interaction.score(with_marks(question), TokenVectors(vectors, [[[2, 2, 30]]])).paragraphs[0]
+    assert windows[0] < whole[0]
+    assert interaction.score(with_marks(question), TokenVectors(vectors, [[[4, 30]]])).paragraphs[0] == whole
+
+
 def test_stored_tokens_are_read_as_they_were(interaction: LateInteraction) -> None:
     articles = [
         Article("1", "Leave", (Paragraph("1", "It is long."), Paragraph("2", "It is paid."))),
@@ -77,5 +86,5 @@ def test_stored_tokens_are_read_as_they_were(interaction: LateInteraction) -> No
     ]
     tokens = tokens_of(interaction, [random_states(4, 0), random_states(2, 1)], [random_states(3, 2)])
     read = interaction.read_tokens(tokens.by_paragraph(), articles)
-    assert read.counts == tokens.counts == [[4, 2], [3]]
+    assert read.counts == tokens.counts == [[[4], [2]], [[3]]]
     assert (read.vectors == tokens.vectors).all()

@@ -153,9 +153,9 @@ def test_the_tokens_of_whole_paragraphs_are_kept(trained: TrainedRelevance) -> N
     vectors, tokens = trained.embed_tokens(articles, encode)  # type: ignore[arg-type]  # of the fake's tokens
     assert len(vectors) == sum(count for one in trained.count_vectors(articles) for p in one for count in p)
     texts = [window_texts(article) for article in articles]
-    words = [[sum(len(window.split()) + 2 for window in p[0]) for p in article] for article in texts]
+    words = [[[len(window.split()) + 2 for window in p[0]] for p in article] for article in texts]
     assert tokens.counts == words
-    assert len(tokens.vectors) == sum(map(sum, words))
+    assert len(tokens.vectors) == sum(sum(p) for article in words for p in article)
 
 
 def test_the_words_do_not_count_for_articles_with_trained_vectors(
