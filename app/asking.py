@@ -100,7 +100,7 @@ def ask(
             stored_as, conversation = store.conversations.open_question(question, conversation)
     asking = Asking(question, edition, owner, conversation, stored_as)
     _running().append(asking)
-    turn = previous[-1].report.turn if previous else None
+    turn = next((turn for one in reversed(previous) if (turn := one.report.turn)), None)
     arguments = (asking, settings, server(), turn, _running())
     threading.Thread(target=_answer, args=arguments, daemon=True).start()
     return asking
