@@ -1,6 +1,7 @@
 """The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
 import math
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
 from labourqa.large_code import LargeCode, is_large
 from labourqa.law.citations import find_related
+from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article
@@ -59,6 +61,7 @@ PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
 LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
+_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,28 @@ class Assistant:
         if not editions.has_ready():
             self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
+
+    def find_edition(self, wanted: str) -> Edition:
+        """The edition that "NAME", "NAME@DATE", or the date of an edition of the current code names.
+
+        Raises NoEditionError.
+        """
+        if match := _DATE.fullmatch(wanted.strip()):
+            wanted = f"{self.current_edition().code}@{match[1]}"
+        return self.store.editions.find(wanted)
+
+    def compare(self, old: str, new: str) -> Comparison:
+        """What changed between two editions, each named as for `find_edition`. Raises NoEditionError."""
+        old_edition, new_edition = map(self.find_edition, (old, new))
+        old_articles, new_articles = map(self.store.editions.articles, (old_edition, new_edition))
+        changes = compare_articles(old_articles, new_articles)
+        return Comparison(
+            old_edition,
+            new_edition,
+            tuple(changes),
+            count_unchanged(changes, new_articles),
+            is_another_text(changes, new_articles),
+        )
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
