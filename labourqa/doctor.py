@@ -9,6 +9,9 @@ from labourqa.config import Settings
 from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.remote import is_server_url
 from labourqa.engine.startup import choose_model_name
+from labourqa.errors import NoEditionError
+from labourqa.models.quality import describe_search
+from labourqa.models.relevance import TrainedRelevance
 from labourqa.models.weights import find_weights
 from labourqa.store import Store
 
@@ -33,8 +36,19 @@ def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
         "data": str(settings.home),
         "prefix cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files, "
         f"at most {allowed_bytes / 1e9:.1f} GB (--cache-size)",
+        "search": _describe_search(settings, store),
         "editions": "; ".join(map(str, store.editions.all())) or "none yet, run `labourqa ingest`",
     }
+
+
+def _describe_search(settings: Settings, store: Store) -> str:
+    """How the search in the chosen code was trained, and what was measured."""
+    try:
+        edition = store.editions.find(settings.code) if settings.code else store.editions.current()
+    except NoEditionError as error:
+        return str(error)
+    articles = [article for article in store.editions.articles(edition) if not article.repealed]
+    return f"{edition.code}: {describe_search(TrainedRelevance(), articles).description}"
 
 
 def _describe_device() -> str:

@@ -47,6 +47,7 @@ from labourqa.law.structure import Article
 from labourqa.law.windows import split_windows
 from labourqa.memory import peak_memory_bytes
 from labourqa.methods import Method
+from labourqa.models.interaction import TokenVectors
 from labourqa.models.relevance import Relevance
 from labourqa.models.texts import TEXTS_VERSION
 from labourqa.progress import Progress, SilentProgress, count_up, show_share
@@ -71,6 +72,7 @@ class PreparedCode:
     articles: tuple[Article, ...]  # without repealed ones
     windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
     embeddings: NDArray[np.float32]  # (vectors, dimensions): see TrainedRelevance.embed
+    tokens: TokenVectors | None  # None where articles have trained classes
     prefix_cache: PrefixCacheHandle | None  # None for methods that do without
     large: LargeCode | None = (
         None  # instead of windows, embeddings and cache, for a code that is not read whole
@@ -194,14 +196,14 @@ class Assistant:
         if self._is_large(articles, counts):
             self.store.editions.mark_ready(edition)
             large = self._large_code(edition, articles, counts)
-            yield PreparedCode(edition, articles, (), np.empty((0, 0), np.float32), None, large)
+            yield PreparedCode(edition, articles, (), np.empty((0, 0), np.float32), None, None, large)
             return
         windows = self._split_windows(articles, counts)
-        embeddings = self._embed(edition, articles)
+        embeddings, tokens = self._embed(edition, articles)
         prefix_cache = self._open_prefix_cache(windows)
         self.store.editions.mark_ready(edition)
         try:
-            yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
+            yield PreparedCode(edition, articles, windows, embeddings, tokens, prefix_cache)
         finally:
             if prefix_cache is not None:
                 prefix_cache.close()
@@ -236,7 +238,9 @@ class Assistant:
         with self.prepare(edition or self.current_edition()) as code:
             started = time.perf_counter()
             scorer = self.models.relevance
-            [vector] = encoder.encode([question], delta_share=scorer.delta_share(code.articles))
+            [vector], [states] = encoder.encode_tokens(
+                [question], np.asarray, delta_share=scorer.delta_share(code.articles)
+            )
             named, unknown, repealed = self._resolve_mentions(resolved.whole, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
             candidates = previous.selected if previous and resolved.follows_up else ()
@@ -247,7 +251,8 @@ class Assistant:
                     code.large.read(question, relevance, first) if not mismatch else code.large.read_nothing()
                 )
             else:
-                relevance = scorer.score(code.articles, code.embeddings, question, vector)
+                interaction = scorer.interaction.score(states, code.tokens) if code.tokens else None
+                relevance = scorer.score(code.articles, code.embeddings, question, vector, interaction)
                 to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
                 reading = self._read(question, code, to_read)
             selection = select_articles(
@@ -391,23 +396,37 @@ class Assistant:
             split=partial(self._windows, counts),
         )
 
-    def _embed(self, edition: Edition, articles: Sequence[Article]) -> NDArray[np.float32]:
+    def _embed(
+        self, edition: Edition, articles: Sequence[Article]
+    ) -> tuple[NDArray[np.float32], TokenVectors | None]:
+        """The vectors of the articles' texts, and those of their tokens where the law has no trained classes."""
         models, editions = self.models, self.store.editions
-        counts = [
-            sum(paragraph) for article in models.relevance.count_vectors(articles) for paragraph in article
-        ]
-        share = models.relevance.delta_share(articles)
+        relevance = models.relevance
+        counts = [sum(paragraph) for article in relevance.count_vectors(articles) for paragraph in article]
+        share = relevance.delta_share(articles)
         name = f"{models.encoder.name} {TEXTS_VERSION} {share:g}"  # whatever changes the vectors
+        progress = show_share(self.progress, "preparing the code for search")
         embeddings = editions.embeddings(edition, name, counts)
-        if embeddings is None:
-            encode = partial(
-                models.encoder.encode,
-                delta_share=share,
-                show_share=show_share(self.progress, "preparing the code for search"),
-            )
-            embeddings = models.relevance.embed(articles, encode)
-            editions.save_embeddings(edition, name, counts, embeddings)
-        return embeddings
+        if relevance.has_trained_classes(articles):
+            if embeddings is None:
+                encode = partial(models.encoder.encode, delta_share=share, show_share=progress)
+                embeddings = relevance.embed(articles, encode)
+                editions.save_embeddings(edition, name, counts, embeddings)
+            return embeddings, None
+        tokens_name = f"{name} {relevance.interaction.name}"
+        stored = editions.token_vectors(edition, tokens_name)
+        if embeddings is not None and stored is not None:
+            return embeddings, relevance.interaction.read_tokens(stored, articles)
+        encode_tokens = partial(
+            models.encoder.encode_tokens,
+            project=relevance.interaction.project_text,
+            delta_share=share,
+            show_share=progress,
+        )
+        embeddings, tokens = relevance.embed_tokens(articles, encode_tokens)
+        editions.save_embeddings(edition, name, counts, embeddings)
+        editions.save_token_vectors(edition, tokens_name, tokens.by_paragraph())
+        return embeddings, tokens
 
     def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:
         if self.method.batching != "prefix-cache":

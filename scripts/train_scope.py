@@ -33,6 +33,7 @@ from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
 from labourqa.models.catalogue import MINILM
 from labourqa.models.encoder import SentenceEncoder
+from labourqa.models.interaction import InteractionScores
 from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE, SCOPE, TrainedRelevance
 from labourqa.models.weights import fetch_weights
 
@@ -130,10 +131,16 @@ def read_laws(folder: Path) -> list[Law]:
             if not article.repealed
         ]
         encode = partial(encoder.encode, delta_share=OTHER_LAWS_DELTA_SHARE)
-        embeddings = relevance.embed(articles, encode)
-        vectors = encode([case.question for case in cases[name]])
-        if relevance.delta_share(articles) == OTHER_LAWS_DELTA_SHARE:
-            print(name, measure_ranking(relevance, articles, embeddings, cases[name], vectors), flush=True)
+        encode_tokens = partial(encoder.encode_tokens, delta_share=OTHER_LAWS_DELTA_SHARE)
+        vectors, states = encode_tokens([case.question for case in cases[name]], np.asarray)
+        if relevance.has_trained_classes(articles):
+            embeddings = relevance.embed(articles, encode)
+        else:
+            project = relevance.interaction.project_text
+            embeddings, tokens = relevance.embed_tokens(articles, partial(encode_tokens, project=project))
+            interaction = [relevance.interaction.score(one, tokens) for one in states]
+            metrics = measure_ranking(relevance, articles, embeddings, cases[name], vectors, interaction)
+            print(name, metrics, flush=True)
         other = encode([*far, *_questions_on_other_subjects(name, cases)])
         laws.append(
             Law(
@@ -156,12 +163,13 @@ def measure_ranking(
     embeddings: NDArray[np.float32],
     cases: Sequence[Case],
     vectors: NDArray[np.float32],
+    interaction: Sequence[InteractionScores],
 ) -> dict[str, float]:
     """Metrics of ranking a law's articles for its answerable questions."""
     rows = []
-    for case, vector in zip(cases, vectors, strict=True):
+    for case, vector, of_tokens in zip(cases, vectors, interaction, strict=True):
         if case.needed:
-            scores = relevance.score(articles, embeddings, case.question, vector).articles
+            scores = relevance.score(articles, embeddings, case.question, vector, of_tokens).articles
             ranked = sorted(scores, key=lambda number: -scores[number])
             recalls = {f"recall_at_{k}": recall_at(ranked, case.needed, k) for k in (5, 10)}
             rows.append({"mrr": reciprocal_rank(ranked, case.needed), **recalls})

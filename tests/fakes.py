@@ -209,6 +209,26 @@ class FakeEncoder:
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
         return vectors
 
+    def encode_tokens(
+        self,
+        texts: Sequence[str],
+        project: Callable[[NDArray[np.float32]], NDArray[np.generic]],
+        *,
+        delta_share: float = 1.0,
+        show_share: Callable[[float], None] | None = None,
+    ) -> tuple[NDArray[np.float32], list[NDArray[np.generic]]]:
+        """Each word of a text is a token."""
+        vectors = self.encode(texts, delta_share=delta_share, show_share=show_share)
+        tokens = []
+        for text in texts:
+            states = np.zeros(
+                (len(text.split()) + 2, DIMENSIONS), dtype=np.float32
+            )  # two mark beginning and end
+            for row, word in zip(states[1:-1], text.split(), strict=True):
+                row[zlib.crc32(word[:5].lower().encode()) % DIMENSIONS] = 1
+            tokens.append(project(states))
+        return vectors, tokens
+
 
 @dataclass
 class RecordingProgress:

@@ -1,4 +1,4 @@
-"""The relevance of articles and paragraphs to a question, from sentence vectors and, for other laws, from words.
+"""The relevance of articles and paragraphs to a question: from sentence vectors and, for other laws, tokens and words.
 
 `data/relevance.safetensors`, which scripts/train_relevance.py makes from labelled questions, holds LoRA deltas (Hu et
 al., arXiv 2106.09685) for the sentence encoder, which apply to every law, and trained vectors for the embedded
@@ -26,12 +26,22 @@ from labourqa.documents.document import read_document
 from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
 from labourqa.models.bm25 import index_articles, terms
+from labourqa.models.interaction import InteractionScores, LateInteraction, TokenVectors
 from labourqa.models.texts import window_texts
 
 TRAINED = DATA / "relevance.safetensors"
 SCOPE = DATA / "scope.safetensors"
-# Weights, beside an article's best text, in the score of the articles of a law without trained vectors: the mean
-# direction of all its texts, and BM25. Chosen on other laws (docs/quality.md).
+# Weights of the scores whose sum is the logit of an article in a law without trained classes: the similarity of its
+# best text, that of the mean direction of its texts, BM25, the late interaction with the whole article, and that with
+# its best paragraph. Chosen on five Indian laws that the late interaction was not trained on; their scale, so
+# that the margin of the selection (answering/selection.py) selects seven articles (docs/quality.md).
+BEST_TEXT_WEIGHT = 23.0
+MEAN_DIRECTION_WEIGHT = 15.0
+WORDS_WEIGHT = 0.36
+ARTICLE_INTERACTION_WEIGHT = 27.0
+PARAGRAPH_INTERACTION_WEIGHT = 36.0
+# Weights, beside an article's best text, in the score of the articles of a law that is too large for token vectors: the
+# mean direction of all its texts, and BM25. Chosen on other laws.
 MEAN_WEIGHT = 0.5
 BM25_WEIGHT = 0.5
 # The share of the LoRA deltas in the encoder of such a law: in full they fit the embedded edition too closely.
@@ -85,6 +95,10 @@ class TrainedRelevance:
         self.name = hashlib.sha256(content).hexdigest()[:12]
         self._scope: dict[str, NDArray[np.float32]] = load(read_data(scope))
 
+    @cached_property
+    def interaction(self) -> LateInteraction:
+        return LateInteraction()
+
     @property
     def dimensions(self) -> int:
         """Of a vector."""
@@ -105,7 +119,13 @@ class TrainedRelevance:
 
     def delta_share(self, articles: Sequence[Article]) -> float:
         """The share of the LoRA deltas with which to encode these articles and the questions on them."""
-        return 1.0 if self._has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
+        return 1.0 if self.has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
+
+    def has_trained_classes(self, articles: Sequence[Article]) -> bool:
+        """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
+        if len(articles) > 2 * len(self._index):
+            return False
+        return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
         """The vectors of each article, paragraph and text (a whole paragraph or a point) that `embed` computes."""
@@ -142,43 +162,73 @@ class TrainedRelevance:
             }
         return np.concatenate([vectors[article.number] for article in articles])
 
+    def embed_tokens(
+        self,
+        articles: Sequence[Article],
+        encode: Callable[[Sequence[str]], tuple[NDArray[np.float32], list[NDArray[np.int8]]]],
+    ) -> tuple[NDArray[np.float32], TokenVectors]:
+        """The vectors as from `embed`, and those of the tokens of whole paragraphs, of a law without trained classes.
+
+        `encode` maps texts to unit vectors and to their tokens, projected by `interaction`.
+        """
+        paragraphs = [paragraph for article in articles for paragraph in window_texts(article)]
+        vectors, tokens = encode([window for texts in paragraphs for text in texts for window in text])
+        windows = iter(tokens)
+        whole: list[list[NDArray[np.int8]]] = []  # of each paragraph, (tokens, dimensions) of its windows
+        for texts in paragraphs:
+            of_texts = [[next(windows) for _ in text] for text in texts]
+            whole.append(of_texts[0])
+        counts = iter([[len(window) for window in one] for one in whole])
+        return vectors, TokenVectors(
+            np.concatenate([window for one in whole for window in one]),
+            [[next(counts) for _ in article.paragraphs] for article in articles],
+        )
+
     def score(
         self,
         articles: Sequence[Article],
         vectors: NDArray[np.float32],
         question: str,
         question_vector: NDArray[np.float32],
+        interaction: InteractionScores | None = None,
     ) -> Relevance:
         """Score the articles and their paragraphs.
 
         `vectors`, (vectors, dimensions), are as `embed` returns them, `question_vector`, (dimensions,), is the encoded
         question. The embedded edition and other versions of that law are scored with the trained classes. In another
-        law, an article counts by its best text, the mean direction of its texts and BM25.
+        law, an article counts by its best text, the mean direction of its texts, `interaction`, and BM25.
         """
         scale = float(self._tensors["scale"][0])
         scores = scale * vectors @ question_vector  # (vectors,)
         counts = self.count_vectors(articles)
         by_article = [sum(map(sum, paragraphs)) for paragraphs in counts]
         of_articles = _split(scores.astype(np.float64), by_article)
-        if self._has_trained_classes(articles):
+        paragraphs = _score_paragraphs(scores, counts)
+        if self.has_trained_classes(articles):
             log_probabilities, out_of_scope = self._combine_trained(articles, of_articles, question_vector)
         else:
             means = [
                 article_vectors.sum(0) / max(float(np.linalg.norm(article_vectors.sum(0))), 1e-9)
                 for article_vectors in _split(vectors, by_article)
             ]
-            best = np.array([max(text_scores, default=0.0) for text_scores in of_articles])
-            mean_scores = scale * np.array(means) @ question_vector
+            best = np.array([max(text_scores, default=0.0) for text_scores in of_articles]) / scale
             words = index_articles(tuple(articles)).score(question)
-            out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max() / scale)
-            log_probabilities = in_scope + _log_softmax(
-                best + MEAN_WEIGHT * mean_scores + BM25_WEIGHT * words
+            out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best.max())
+            logits = (
+                BEST_TEXT_WEIGHT * best
+                + MEAN_DIRECTION_WEIGHT * np.array(means) @ question_vector
+                + WORDS_WEIGHT * words
             )
+            if interaction is not None:
+                best_paragraphs = [max(scores, default=0.0) for scores in interaction.paragraphs]
+                logits += ARTICLE_INTERACTION_WEIGHT * interaction.articles
+                logits += PARAGRAPH_INTERACTION_WEIGHT * np.array(best_paragraphs)
+            log_probabilities = in_scope + _log_softmax(logits)
         numbers = [article.number for article in articles]
         return Relevance(
             articles=dict(zip(numbers, log_probabilities.tolist(), strict=True)),
             out_of_scope=out_of_scope,
-            paragraphs=dict(zip(numbers, _score_paragraphs(scores, counts), strict=True)),
+            paragraphs=dict(zip(numbers, paragraphs, strict=True)),
         )
 
     def score_partly(
@@ -226,12 +276,6 @@ class TrainedRelevance:
             for article, counts in zip(with_text, self.count_vectors(with_text), strict=True)
         }
         return {article.number: scored.get(article.number, []) for article in articles}
-
-    def _has_trained_classes(self, articles: Sequence[Article]) -> bool:
-        """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
-        if len(articles) > 2 * len(self._index):
-            return False
-        return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def _class_indices(self, articles: Sequence[Article]) -> list[int | None]:
         """The index of each article's trained class, if there is one.

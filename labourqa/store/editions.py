@@ -19,6 +19,7 @@ from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
+_OF_TOKENS = " tokens"  # ends the encoder's name where the vectors of tokens are stored
 BM25_TITLE_WEIGHT = 3  # the same where the score is part of an article's relevance: as in models/bm25.py
 _NOT_READY = ""  # in `chosen_at`: no question to this edition could be answered yet
 
@@ -348,6 +349,27 @@ class Editions:
                 (
                     {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
                     for row, part in zip(rows, parts, strict=True)
+                ),
+                replace=True,
+            )
+
+    def token_vectors(self, edition: Edition, encoder: str) -> list[bytes] | None:
+        """What `save_token_vectors` stored for each paragraph of the articles that are not repealed, in order.
+
+        None if `encoder` has not run yet.
+        """
+        vectors = [row["vector"] for row in self._embedding_rows(edition, f"{encoder}{_OF_TOKENS}")]
+        return None if not vectors or None in vectors else vectors
+
+    def save_token_vectors(self, edition: Edition, encoder: str, vectors: Sequence[bytes]) -> None:
+        """`vectors`: those of each paragraph's tokens, as bytes."""
+        encoder = f"{encoder}{_OF_TOKENS}"
+        rows = self._embedding_rows(edition, encoder)
+        with self._database.transaction() as db:
+            db.table("embeddings").insert_all(
+                (
+                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": one}
+                    for row, one in zip(rows, vectors, strict=True)
                 ),
                 replace=True,
             )

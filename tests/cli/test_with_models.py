@@ -176,5 +176,12 @@ def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_
 def test_doctor_says_what_is_there(prepared_home: Path) -> None:
     done = run_labourqa("doctor", home=prepared_home)
     assert done.returncode == 0
-    for words in ("torch 2.", "precision", "smollm2-135m", "version of 2025-01-01", str(prepared_home)):
+    for words in (
+        "torch 2.",
+        "precision",
+        "smollm2-135m",
+        "version of 2025-01-01",
+        str(prepared_home),
+        "labelled",
+    ):
         assert words in done.stdout

@@ -15,9 +15,11 @@ from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import Case, read_cases
 from labourqa.evaluation.metrics import recall_at, reciprocal_rank
 from labourqa.law.structure import Article, Code, Paragraph
+from labourqa.models.interaction import InteractionScores
 from labourqa.models.relevance import Relevance, TrainedRelevance, article_digest
 from labourqa.models.texts import trained_texts, window_texts
 from tests.conftest import small_code
+from tests.fakes import FakeEncoder
 
 model = pytest.mark.model
 
@@ -83,12 +85,20 @@ def scored(request: pytest.FixtureRequest, code: Code, models: Models) -> Scored
             dataclasses.replace(case, grades={f"{number}Z": grade for number, grade in case.grades.items()})
             for case in cases
         ]
-    encode = partial(models.encoder.encode, delta_share=models.relevance.delta_share(articles))
-    vectors = models.relevance.embed(articles, encode)
-    questions = encode([case.question for case in cases])
+    relevance = models.relevance
+    encode = partial(models.encoder.encode_tokens, delta_share=relevance.delta_share(articles))
+    questions, states = encode([case.question for case in cases], np.asarray)
+    if relevance.has_trained_classes(articles):
+        encode_texts = partial(models.encoder.encode, delta_share=relevance.delta_share(articles))
+        vectors = relevance.embed(articles, encode_texts)
+        interaction: list[InteractionScores | None] = [None] * len(cases)
+    else:
+        project = relevance.interaction.project_text
+        vectors, tokens = relevance.embed_tokens(articles, partial(encode, project=project))
+        interaction = [relevance.interaction.score(one, tokens) for one in states]
     return [
-        (case, models.relevance.score(articles, vectors, case.question, question))
-        for case, question in zip(cases, questions, strict=True)
+        (case, relevance.score(articles, vectors, case.question, question, scores))
+        for case, question, scores in zip(cases, questions, interaction, strict=True)
     ]
 
 
@@ -125,6 +135,27 @@ def test_of_articles_without_trained_vectors_that_are_equally_similar_the_words_
     relevance = scored_by_words(trained, "How is work at night paid?")
     assert max(relevance.articles, key=lambda number: relevance.articles[number]) == "2"
     assert relevance.articles["1"] == relevance.articles["2^1"]
+
+
+def test_of_articles_that_are_equally_similar_the_late_interaction_decides(trained: TrainedRelevance) -> None:
+    vectors = np.tile(np.eye(1, 384, dtype=np.float32), (6, 1))
+    interaction = InteractionScores(np.array([0.2, 0.3, 0.8]), [np.zeros(2), np.zeros(1), np.zeros(1)])
+    relevance = trained.score(small_code().articles, vectors, "?", vectors[0], interaction)
+    numbers = [article.number for article in small_code().articles]
+    assert max(relevance.articles, key=lambda number: relevance.articles[number]) == numbers[2]
+
+
+def test_the_tokens_of_whole_paragraphs_are_kept(trained: TrainedRelevance) -> None:
+    """Not those of their points, which are parts of them."""
+    articles = small_code().articles
+    encoder = FakeEncoder()
+    encode = partial(encoder.encode_tokens, project=trained.interaction.project_text)
+    vectors, tokens = trained.embed_tokens(articles, encode)  # type: ignore[arg-type]  # of the fake's tokens
+    assert len(vectors) == sum(count for one in trained.count_vectors(articles) for p in one for count in p)
+    texts = [window_texts(article) for article in articles]
+    words = [[[len(window.split()) + 2 for window in p[0]] for p in article] for article in texts]
+    assert tokens.counts == words
+    assert len(tokens.vectors) == sum(sum(p) for article in words for p in article)
 
 
 def test_the_words_do_not_count_for_articles_with_trained_vectors(
