@@ -33,14 +33,15 @@ class RunningQuestion:
         Raises what the question's work raised, or AnswerTimeoutError. Withdraws the question when it is closed early.
         """
         try:
-            while not self._ticket.future.done() or not self._events.empty():
-                event = None
-                with suppress(TimeoutError):
+            while True:
+                try:
                     event = await asyncio.wait_for(self._events.get(), SILENT_SECONDS)
-                    if event is None:  # the answer is there
-                        continue
-                if event is None:
+                except TimeoutError:
                     self._ticket.check()
+                    yield None
+                    continue
+                if event is None:  # the last one: the answer is there
+                    return
                 yield event
         finally:
             self._ticket.cancel()
