@@ -62,7 +62,7 @@ class LargeCode:
     ) -> None:
         """`split` cuts an article into the windows that the model reads, usually one."""
         self.edition, self.articles = edition, articles
-        self._editions, self._models, self._settings = store.editions, models, settings
+        self._computed, self._models, self._settings = store.computed, models, settings
         self._method, self._progress, self._split = method, progress, split
         self._reader = ArticleReader(models, store, settings, method, edition)
         self._delta_share = models.relevance.delta_share(articles)
@@ -85,7 +85,7 @@ class LargeCode:
         article without vectors is ranked by its words alone.
         """
         self._open_question()
-        words = self._editions.word_scores(self.edition, list(dict.fromkeys(content_words(question))))
+        words = self._computed.word_scores(self.edition, list(dict.fromkeys(content_words(question))))
         best = sorted(words, key=lambda number: -words[number])[:CANDIDATES]
         rank = {number: i for i, number in enumerate(dict.fromkeys([*first, *best]))}
         wanted = [article for article in self.articles if article.number in rank]
@@ -178,7 +178,7 @@ class LargeCode:
 
     def _load_vectors(self) -> None:
         dimensions = self._models.relevance.dimensions
-        self._vectors = self._editions.article_vectors(self.edition, self._encoder_name, dimensions)
+        self._vectors = self._computed.article_vectors(self.edition, self._encoder_name, dimensions)
 
     def _embed_missing(self, articles: Sequence[Article], *, until: float) -> None:
         """Compute and store vectors of the articles without, in order, some in any case."""
@@ -204,7 +204,7 @@ class LargeCode:
             ]
             for article, paragraphs in zip(articles, counts, strict=True)
         }
-        self._editions.save_article_vectors(self.edition, self._encoder_name, by_article)
+        self._computed.save_article_vectors(self.edition, self._encoder_name, by_article)
         return {number: np.concatenate(parts) for number, parts in by_article.items() if parts}
 
 

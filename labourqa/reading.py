@@ -79,13 +79,13 @@ class ArticleReader:
 
         result = score(windows, question, "articles read")
         scores: Mapping[str, float] = result.scores
-        info, editions = self._engine.info, self._store.editions
+        info, values = self._engine.info, self._store.computed
         if self.scoring == "yes_no" and not info.server_url:  # a server's requests may cost money
             model = f"{info.name} {info.revision} {info.dtype} {prompts_sha256()}"
-            margins = editions.calibration_margins(self._edition, model)
+            margins = values.calibration_margins(self._edition, model)
             if missing := [window for window in windows if window.number not in margins]:
                 computed = score(missing, CALIBRATION_QUESTION, "articles read without a question").scores
-                editions.save_calibration_margins(self._edition, model, computed)
+                values.save_calibration_margins(self._edition, model, computed)
                 margins |= computed
             scores = {number: margin - margins[number] for number, margin in scores.items()}
         best_windows: dict[str, Article] = {}

@@ -398,8 +398,8 @@ def test_preparing_stores_token_counts_and_embeddings(
     with make_assistant().prepare(small_edition) as code:
         assert code.articles == small_code().articles
         assert code.embeddings.shape == (6, 384)
-    assert set(store.editions.token_counts(small_edition, "words")) == {"1", "2", "2^1"}
-    embeddings = store.editions.embeddings(
+    assert set(store.computed.token_counts(small_edition, "words")) == {"1", "2", "2^1"}
+    embeddings = store.computed.embeddings(
         small_edition, f"fake-encoder {TEXTS_VERSION} {OTHER_LAWS_DELTA_SHARE}", [1, 3, 1, 1]
     )
     assert embeddings is not None

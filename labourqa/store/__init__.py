@@ -5,6 +5,7 @@ May import law and answering (the report); SQL stands nowhere else.
 
 from pathlib import Path
 
+from labourqa.store.computed import ComputedValues
 from labourqa.store.conversations import Conversations
 from labourqa.store.database import Database
 from labourqa.store.editions import Editions
@@ -22,6 +23,7 @@ class Store:
     def __init__(self, path: Path | None = None, *, owner: str | None = LOCAL) -> None:
         self._database = Database(path)
         self.editions = Editions(self._database, owner)
+        self.computed = ComputedValues(self._database)
         self.conversations = Conversations(self._database, owner)
 
     def close(self) -> None:

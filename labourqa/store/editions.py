@@ -1,14 +1,12 @@
-"""Editions of labour codes: their articles, and what models computed about them."""
+"""Editions of labour codes and their articles."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby
 from typing import Any
 
-import numpy as np
 import sqlite_utils
-from numpy.typing import NDArray
 
 from labourqa.errors import NoEditionError, UnknownArticleError
 from labourqa.law.edition import Edition
@@ -19,8 +17,6 @@ from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
-_OF_TOKENS = " tokens"  # ends the encoder's name where the vectors of tokens are stored
-BM25_TITLE_WEIGHT = 3  # the same where the score is part of an article's relevance: as in models/bm25.py
 _NOT_READY = ""  # in `chosen_at`: no question to this edition could be answered yet
 
 
@@ -305,189 +301,6 @@ class Editions:
             [edition.sha256, edition.code, number, self._owner, self._owner],
         )
         return [row["number"] for row in rows]
-
-    def token_counts(self, edition: Edition, tokenizer: str) -> dict[str, int]:
-        """Tokens of each article by its number; empty if `tokenizer` has not counted them."""
-        return self._article_values("token_counts", "tokens", "tokenizer", edition, tokenizer)
-
-    def save_token_counts(self, edition: Edition, tokenizer: str, counts: Mapping[str, int]) -> None:
-        self._save_article_values("token_counts", "tokens", "tokenizer", edition, tokenizer, counts)
-
-    def calibration_margins(self, edition: Edition, model: str) -> dict[str, float]:
-        """The model's margin of each article without a question, by number, as far as it was computed."""
-        return self._article_values("calibration_margins", "margin", "model", edition, model)
-
-    def save_calibration_margins(self, edition: Edition, model: str, margins: Mapping[str, float]) -> None:
-        self._save_article_values("calibration_margins", "margin", "model", edition, model, margins)
-
-    def embeddings(self, edition: Edition, encoder: str, counts: Sequence[int]) -> NDArray[np.float32] | None:
-        """(vectors, dimensions): `counts` vectors of each paragraph of the articles that are not repealed, in order.
-
-        None if `encoder` has not run yet.
-        """
-        rows = self._embedding_rows(edition, encoder)
-        if not rows or any(row["vector"] is None for row in rows):
-            return None
-        return np.concatenate(
-            [
-                np.frombuffer(row["vector"], dtype="<f4").reshape(count, -1)
-                for row, count in zip(rows, counts, strict=True)
-            ]
-        )
-
-    def save_embeddings(
-        self, edition: Edition, encoder: str, counts: Sequence[int], vectors: NDArray[np.float32]
-    ) -> None:
-        """`counts` and `vectors`: as for `embeddings`."""
-        if sum(counts) != len(vectors):
-            raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
-        parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
-        with self._database.transaction() as db:
-            # Inside the transaction: another process may have ingested the edition anew, with other ids.
-            rows = self._embedding_rows(edition, encoder)
-            db.table("embeddings").insert_all(
-                (
-                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
-                    for row, part in zip(rows, parts, strict=True)
-                ),
-                replace=True,
-            )
-
-    def token_vectors(self, edition: Edition, encoder: str) -> list[bytes] | None:
-        """What `save_token_vectors` stored for each paragraph of the articles that are not repealed, in order.
-
-        None if `encoder` has not run yet.
-        """
-        vectors = [row["vector"] for row in self._embedding_rows(edition, f"{encoder}{_OF_TOKENS}")]
-        return None if not vectors or None in vectors else vectors
-
-    def save_token_vectors(self, edition: Edition, encoder: str, vectors: Sequence[bytes]) -> None:
-        """`vectors`: those of each paragraph's tokens, as bytes."""
-        encoder = f"{encoder}{_OF_TOKENS}"
-        rows = self._embedding_rows(edition, encoder)
-        with self._database.transaction() as db:
-            db.table("embeddings").insert_all(
-                (
-                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": one}
-                    for row, one in zip(rows, vectors, strict=True)
-                ),
-                replace=True,
-            )
-
-    def article_vectors(
-        self, edition: Edition, encoder: str, dimensions: int
-    ) -> dict[str, NDArray[np.float32]]:
-        """(vectors, dimensions) of each article for which `encoder` has run, by number."""
-        rows = self._database.rows(
-            """
-            SELECT articles.number, vector
-            FROM embeddings
-            JOIN paragraphs ON paragraphs.id = embeddings.paragraph
-            JOIN articles ON articles.id = paragraphs.article
-            JOIN editions ON editions.id = articles.edition
-            WHERE encoder = ? AND sha256 = ? AND code = ? AND preliminary = 0 AND repealed = 0
-            ORDER BY articles.id, paragraphs.id
-            """,
-            [encoder, edition.sha256, edition.code],
-        )
-        return {
-            number: np.frombuffer(b"".join(row["vector"] for row in of_article), "<f4").reshape(
-                -1, dimensions
-            )
-            for number, of_article in groupby(rows, key=lambda row: str(row["number"]))
-        }
-
-    def save_article_vectors(
-        self, edition: Edition, encoder: str, vectors: Mapping[str, Sequence[NDArray[np.float32]]]
-    ) -> None:
-        """`vectors`: for each article's number, those of its paragraphs in order, (vectors, dimensions) each."""
-        rows = self._database.rows(
-            """
-            SELECT articles.number, paragraphs.id AS paragraph
-            FROM paragraphs
-            JOIN articles ON articles.id = paragraphs.article
-            JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0
-                AND articles.number IN (SELECT value FROM json_each(?))
-            ORDER BY articles.id, paragraphs.id
-            """,
-            [edition.sha256, edition.code, json.dumps(list(vectors))],
-        )
-        records = []
-        for number, of_article in groupby(rows, key=lambda row: str(row["number"])):
-            for row, part in zip(of_article, vectors[number], strict=True):
-                vector = part.astype("<f4").tobytes()
-                records.append({"paragraph": row["paragraph"], "encoder": encoder, "vector": vector})
-        with self._database.transaction() as db:
-            db.table("embeddings").insert_all(records, replace=True)
-
-    def word_scores(self, edition: Edition, words: Sequence[str]) -> dict[str, float]:
-        """By number, the articles that have one of `words`, with their score by BM25, higher is better."""
-        expression = " OR ".join(f'"{word}"' for word in words if '"' not in word)
-        if not expression:
-            return {}
-        rows = self._database.rows(
-            """
-            SELECT number, -bm25(articles_fts, ?, 1) AS score
-            FROM articles_fts
-            CROSS JOIN articles ON articles.id = articles_fts.rowid -- in this order: 0.02 s instead of 4
-            JOIN editions ON editions.id = articles.edition
-            WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
-            """,
-            [BM25_TITLE_WEIGHT, expression, edition.sha256, edition.code],
-        )
-        return {row["number"]: row["score"] for row in rows}
-
-    def _embedding_rows(self, edition: Edition, encoder: str) -> list[dict[str, Any]]:
-        """Each paragraph's id and its vectors as stored, or None."""
-        return self._database.rows(
-            """
-            SELECT paragraphs.id AS paragraph, vector
-            FROM paragraphs
-            JOIN articles ON articles.id = paragraphs.article
-            JOIN editions ON editions.id = articles.edition
-            LEFT JOIN embeddings ON embeddings.paragraph = paragraphs.id AND encoder = ?
-            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND repealed = 0
-            ORDER BY articles.id, paragraphs.id
-            """,
-            [encoder, edition.sha256, edition.code],
-        )
-
-    def _article_values(
-        self, table: str, column: str, made_by: str, edition: Edition, name: str
-    ) -> dict[str, Any]:
-        rows = self._database.rows(
-            f"""
-            SELECT number, {column} AS value
-            FROM {table}
-            JOIN articles ON articles.id = {table}.article
-            JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND {made_by} = ?
-            """,  # noqa: S608  # names are literals of this module
-            [edition.sha256, edition.code, name],
-        )
-        return {row["number"]: row["value"] for row in rows}
-
-    def _save_article_values(
-        self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
-    ) -> None:
-        with self._database.transaction() as db:
-            rows = self._database.rows(
-                """
-                SELECT articles.id, number
-                FROM articles JOIN editions ON editions.id = articles.edition
-                WHERE sha256 = ? AND code = ? AND preliminary = 0
-                """,
-                [edition.sha256, edition.code],
-            )
-            db.table(table).insert_all(
-                (
-                    {"article": row["id"], made_by: name, column: values[row["number"]]}
-                    for row in rows
-                    if row["number"] in values
-                ),
-                replace=True,
-            )
 
     def _load_articles(self, edition: Edition, number: str | None = None) -> tuple[Article, ...]:
         """All articles of the code itself, or only the one with this number."""

@@ -65,9 +65,9 @@ print("ready", flush=True)
 sys.stdin.readline()
 with Store(Path(sys.argv[1])) as store:
     edition = store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
-    store.editions.save_token_counts(edition, "t", {"1": 1, "2": 2, "2^1": 3})
+    store.computed.save_token_counts(edition, "t", {"1": 1, "2": 2, "2^1": 3})
     vectors = __import__("numpy").ones((6, 4), dtype="float32")
-    store.editions.save_embeddings(edition, "e", [1, 3, 1, 1], vectors)
+    store.computed.save_embeddings(edition, "e", [1, 3, 1, 1], vectors)
 """
 
 
@@ -98,7 +98,7 @@ def test_processes_that_create_the_database_at_once_all_store_in_it(tmp_path: Pa
     assert [process.returncode for process in processes] == [0] * 4, errors
     with Store(path) as store:
         assert store.editions.articles(store.editions.current()) == small_code().articles
-        assert store.editions.token_counts(store.editions.current(), "t") == {"1": 1, "2": 2, "2^1": 3}
+        assert store.computed.token_counts(store.editions.current(), "t") == {"1": 1, "2": 2, "2^1": 3}
 
 
 def test_a_database_that_another_process_creates_for_too_long_is_one_sentence(

@@ -56,9 +56,9 @@ def test_the_edition_ingested_last_is_the_current_one(store: Store, small_editio
 def save_with_everything(store: Store, code: Code) -> Edition:
     """Save the code with one value of each kind that models compute."""
     edition = store.editions.save(code, source="nowhere.txt", sha256="0" * 64)
-    store.editions.save_token_counts(edition, "t", {"1": 5})
-    store.editions.save_embeddings(edition, "e", [1, 3, 1, 1], np.ones((6, 2), dtype=np.float32))
-    store.editions.save_calibration_margins(edition, "m", {"2": 0.5, "2^1": 1.5})
+    store.computed.save_token_counts(edition, "t", {"1": 5})
+    store.computed.save_embeddings(edition, "e", [1, 3, 1, 1], np.ones((6, 2), dtype=np.float32))
+    store.computed.save_calibration_margins(edition, "m", {"2": 0.5, "2^1": 1.5})
     return edition
 
 
@@ -115,8 +115,8 @@ def test_two_acts_of_one_file_are_two_editions(store: Store, small_edition: Edit
     assert store.editions.all() == [other, small_edition]
     assert len(store.editions.articles(other)) == 1
     assert len(store.editions.articles(small_edition)) == 3
-    store.editions.save_token_counts(other, "t", {"2": 7})
-    assert store.editions.token_counts(small_edition, "t") == {}
+    store.computed.save_token_counts(other, "t", {"2": 7})
+    assert store.computed.token_counts(small_edition, "t") == {}
     assert store.editions.references_to(other, "2^1") == []
 
 
@@ -270,18 +270,18 @@ def test_a_search_is_words_and_never_a_query(store: Store, small_edition: Editio
 
 
 def test_token_counts_are_stored_by_tokenizer(store: Store, small_edition: Edition) -> None:
-    store.editions.save_token_counts(small_edition, "a", {"1": 10, "2": 20, "2^1": 30})
-    assert store.editions.token_counts(small_edition, "a") == {"1": 10, "2": 20, "2^1": 30}
-    assert store.editions.token_counts(small_edition, "b") == {}
+    store.computed.save_token_counts(small_edition, "a", {"1": 10, "2": 20, "2^1": 30})
+    assert store.computed.token_counts(small_edition, "a") == {"1": 10, "2": 20, "2^1": 30}
+    assert store.computed.token_counts(small_edition, "b") == {}
 
 
 def test_calibration_margins_are_stored_by_model_and_completed_later(
     store: Store, small_edition: Edition
 ) -> None:
-    store.editions.save_calibration_margins(small_edition, "a", {"1": 0.5, "2": -1.25})
-    store.editions.save_calibration_margins(small_edition, "a", {"2^1": 2.0, "2": -1.0})
-    assert store.editions.calibration_margins(small_edition, "a") == {"1": 0.5, "2": -1.0, "2^1": 2.0}
-    assert store.editions.calibration_margins(small_edition, "b") == {}
+    store.computed.save_calibration_margins(small_edition, "a", {"1": 0.5, "2": -1.25})
+    store.computed.save_calibration_margins(small_edition, "a", {"2^1": 2.0, "2": -1.0})
+    assert store.computed.calibration_margins(small_edition, "a") == {"1": 0.5, "2": -1.0, "2^1": 2.0}
+    assert store.computed.calibration_margins(small_edition, "b") == {}
 
 
 def test_embeddings_come_back_in_order_with_as_many_vectors_of_a_paragraph_as_were_saved(
@@ -289,8 +289,8 @@ def test_embeddings_come_back_in_order_with_as_many_vectors_of_a_paragraph_as_we
 ) -> None:
     vectors = np.arange(16, dtype=np.float32).reshape(8, 2)
     counts = [2, 4, 1, 1]  # four paragraphs
-    assert store.editions.embeddings(small_edition, "e", counts) is None
-    store.editions.save_embeddings(small_edition, "e", counts, vectors)
-    loaded = store.editions.embeddings(small_edition, "e", counts)
+    assert store.computed.embeddings(small_edition, "e", counts) is None
+    store.computed.save_embeddings(small_edition, "e", counts, vectors)
+    loaded = store.computed.embeddings(small_edition, "e", counts)
     assert loaded is not None
     np.testing.assert_array_equal(loaded, vectors)

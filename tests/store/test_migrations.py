@@ -97,9 +97,9 @@ def test_a_database_of_version_0_1_0_keeps_everything(tmp_path: Path) -> None:
             assert store.editions.articles(edition) == small_code().articles
             assert store.editions.references_to(edition, "2^1") == ["1"]
             assert [hit.number for hit in store.editions.search(edition, "nights")] == ["2"]
-            assert store.editions.token_counts(edition, "t") == {"2": 12}
-            assert store.editions.calibration_margins(edition, "m") == {"1": 0.5, "2": -1.25}
-            embeddings = store.editions.embeddings(edition, "e", [1, 3, 1, 1])
+            assert store.computed.token_counts(edition, "t") == {"2": 12}
+            assert store.computed.calibration_margins(edition, "m") == {"1": 0.5, "2": -1.25}
+            embeddings = store.computed.embeddings(edition, "e", [1, 3, 1, 1])
             assert embeddings is not None
             assert embeddings[:, 0].tolist() == [1, 2, 2, 2, 3, 4]
             [conversation] = store.conversations.search("renamed")

@@ -67,7 +67,7 @@ def command(
         with _explain_unready(assistant, edition):
             engine = assistant.models.engine
             assistant.precompute(edition)
-            token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
+            token_counts = assistant.store.computed.token_counts(edition, engine.tokenizer_name)
         show(f"{sum(token_counts.values()):,} tokens for {engine.info.name}; stored in {settings.database}")
 
 
