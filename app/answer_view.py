@@ -11,6 +11,7 @@ from visitor import find_edition, open_store
 from labourqa.answering.export import NOTICE
 from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.answering.verification import Statement
+from labourqa.law.citations import Citation
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.text import escape_markdown
@@ -34,6 +35,8 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.info(escape_markdown(answer.text), icon=":material/do_not_disturb_on:")
     elif not answer.statements:
         st.text(answer.text)
+    if answer.short:
+        _show_short_answer(answer.short)
     for number, statement in enumerate(answer.statements):
         _show_statement(statement, report, edition, f"{key}-{number}")
     if not answer.complete:
@@ -62,6 +65,14 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
                 answer_details.show_articles(report, key)
             with seconds:
                 answer_details.show_seconds(report)
+
+
+def _show_short_answer(citations: Sequence[Citation]) -> None:
+    with st.container(border=True, gap="xsmall"):
+        st.caption("In short (chosen by a program: the whole paragraphs below decide)")
+        for citation in citations:
+            quote, reference = escape_markdown(citation.quote), escape_markdown(str(citation.reference))
+            st.markdown(f"**{quote}** :small[{reference}]")
 
 
 def _show_statement(statement: Statement, report: Report, edition: Edition | None, key: str) -> None:

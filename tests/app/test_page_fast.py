@@ -122,6 +122,15 @@ def test_a_written_answer_that_was_cut_short_says_so(home: Path, monkeypatch: py
     assert "stopped at its limit of 5 tokens" in texts(app)
 
 
+def test_the_short_answer_is_the_laws_words_with_their_reference(home: Path) -> None:
+    with page_server(home, answer="quoted"):
+        app = open_page()
+        ask(app, QUESTION)
+    [short] = [one.value for one in app.markdown if one.value.startswith("**")]
+    assert "Night work is paid at one and a half times the pay" in short
+    assert "Art\\. 2" in short
+
+
 def test_an_article_that_the_code_does_not_have_is_named(server: None) -> None:
     app = open_page()
     ask(app, "What does Article 99 say on night work?")
