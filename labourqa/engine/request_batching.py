@@ -61,7 +61,8 @@ class RequestBatcher:
             nonlocal shown
             more = len(request.scores) - shown
             shown += more
-            show_read(more)
+            if more or not request.finished.is_set():
+                show_read(more)
 
         try:
             while not request.finished.is_set():

@@ -146,7 +146,7 @@ def test_bench_says_below_the_table_why_a_method_was_refused(
     assert reason.startswith("whole-code: The code and the question take ")
 
 
-def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_asked_again(
+def test_an_ingestion_that_is_interrupted_while_the_cache_is_built_can_be_repeated(
     prepared_home: Path, tmp_path: Path
 ) -> None:
     text = (ROOT / "data" / "labour-code-lt.en.txt").read_text()
@@ -167,6 +167,8 @@ def test_a_question_asked_while_the_cache_is_being_built_can_be_interrupted_and_
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert not list(cache.glob("*.safetensors"))
+    again = run_labourqa(*command[3:], home=tmp_path)
+    assert again.returncode == 0, again.stderr
     done = run_labourqa("ask", "--json", "Which law applies abroad?", home=tmp_path)
     document = json.loads(done.stdout)
     assert (document["method"], document["read"]) == ("article-cache", 23)

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import random
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import pytest
@@ -226,7 +228,11 @@ def ingest_and_read(home: Path, started: Event) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_killed_at_30_random_moments_loses_nothing(tmp_path: Path) -> None:
+def test_a_process_killed_at_30_random_moments_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tests of the page leave Streamlit's script as the main module, which a child process would import.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     with Store(tmp_path / "labourqa.db") as store:
         editions = [store.editions.save(code, source="acts.txt", sha256="a" * 64) for code in CODES]
         other = store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
