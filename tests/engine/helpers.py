@@ -134,3 +134,21 @@ def wait_for(condition: Any, seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
+
+
+DAMAGES = ("a byte", "the end", "the head", "everything")
+
+
+def damage_file(path: Path, damage: str) -> None:
+    """Change or remove what `damage`, one of DAMAGES, names."""
+    content = bytearray(path.read_bytes())
+    match damage:
+        case "a byte":
+            content[len(content) // 2] ^= 1
+        case "the end":
+            del content[-100:]
+        case "the head":
+            content[:100] = b"x" * 100
+        case "everything":
+            content.clear()
+    path.write_bytes(content)

@@ -29,7 +29,7 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.pipeline import Assistant
 from labourqa.store import Store
 from tests.conftest import small_code
-from tests.engine.helpers import open_cache, score, score_cached
+from tests.engine.helpers import DAMAGES, damage_file, open_cache, score, score_cached
 
 pytestmark = pytest.mark.model
 
@@ -130,21 +130,11 @@ def test_an_interrupted_run_continues_where_it_stopped(float32_engine: LocalEngi
     assert {path.suffix for path in tmp_path.glob("test*")} == {".safetensors", ".lock"}
 
 
-@pytest.mark.parametrize("damage", ["a byte", "the end", "the head", "everything"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_built_again(computer: CountingComputer, tmp_path: Path, damage: str) -> None:
     expected = numbers(computer.open(tmp_path)).clone()
     (path,) = tmp_path.glob("*.safetensors")
-    content = bytearray(path.read_bytes())
-    match damage:
-        case "a byte":
-            content[len(content) // 2] ^= 1
-        case "the end":
-            del content[-100:]
-        case "the head":
-            content[:100] = b"x" * 100
-        case "everything":
-            content.clear()
-    path.write_bytes(content)
+    damage_file(path, damage)
     computer.computed.clear()
     assert torch.equal(numbers(computer.open(tmp_path)), expected)
     assert computer.computed == computer.prefixes

@@ -24,7 +24,15 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import ScoringMode
 from labourqa.store import Store
 from tests.conftest import small_code
-from tests.engine.helpers import QUESTION, open_cache, score, score_cached, short_articles
+from tests.engine.helpers import (
+    DAMAGES,
+    QUESTION,
+    damage_file,
+    open_cache,
+    score,
+    score_cached,
+    short_articles,
+)
 
 pytestmark = pytest.mark.model  # torch is loaded
 
@@ -129,23 +137,13 @@ def test_an_article_with_the_same_text_has_one_file_in_all_editions(tmp_path: Pa
     assert computer.files(tmp_path, bits=8).stored(ARTICLES) == []
 
 
-@pytest.mark.parametrize("damage", ["a byte", "the end", "the head", "everything"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_never_read_and_computed_again(tmp_path: Path, damage: str) -> None:
     computer = Computer()
     files = computer.files(tmp_path)
     files.compute([ARTICLES[0]], until=time.monotonic() + 60)
     (path,) = (tmp_path / FOLDER).glob("*.safetensors")
-    content = bytearray(path.read_bytes())
-    match damage:
-        case "a byte":
-            content[len(content) // 2] ^= 1
-        case "the end":
-            del content[-100:]
-        case "the head":
-            content[:100] = b"x" * 100
-        case "everything":
-            content.clear()
-    path.write_bytes(content)
+    damage_file(path, damage)
     assert files.open([ARTICLES[0]]).articles == []
     files.compute([ARTICLES[0]], until=time.monotonic() + 60)
     assert computer.computed == [0, 0]
