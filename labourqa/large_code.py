@@ -19,7 +19,7 @@ from labourqa.engine.startup import Models
 from labourqa.law.edition import Edition
 from labourqa.law.structure import Article
 from labourqa.methods import Method
-from labourqa.models.bm25 import content_words
+from labourqa.models.bm25 import TITLE_WEIGHT, content_words
 from labourqa.models.relevance import Relevance
 from labourqa.models.texts import TEXTS_VERSION
 from labourqa.progress import Progress, count_up
@@ -85,7 +85,9 @@ class LargeCode:
         article without vectors is ranked by its words alone.
         """
         self._open_question()
-        words = self._computed.word_scores(self.edition, list(dict.fromkeys(content_words(question))))
+        words = self._computed.word_scores(
+            self.edition, list(dict.fromkeys(content_words(question))), TITLE_WEIGHT
+        )
         best = sorted(words, key=lambda number: -words[number])[:CANDIDATES]
         rank = {number: i for i, number in enumerate(dict.fromkeys([*first, *best]))}
         wanted = [article for article in self.articles if article.number in rank]

@@ -12,7 +12,6 @@ from labourqa.law.edition import Edition
 from labourqa.store.database import Database
 
 _OF_TOKENS = " tokens"  # ends the encoder's name where the vectors of tokens are stored
-BM25_TITLE_WEIGHT = 3  # of a word in the title, beside one in the text, as in models/bm25.py
 
 
 class ComputedValues:
@@ -136,8 +135,11 @@ class ComputedValues:
         with self._database.transaction() as db:
             db.table("embeddings").insert_all(records, replace=True)
 
-    def word_scores(self, edition: Edition, words: Sequence[str]) -> dict[str, float]:
-        """By number, the articles that have one of `words`, with their score by BM25, higher is better."""
+    def word_scores(self, edition: Edition, words: Sequence[str], title_weight: float) -> dict[str, float]:
+        """By number, the articles that have one of `words`, with their score by BM25, higher is better.
+
+        A word in the title counts `title_weight` times as much as one in the text.
+        """
         expression = " OR ".join(f'"{word}"' for word in words if '"' not in word)
         if not expression:
             return {}
@@ -149,7 +151,7 @@ class ComputedValues:
             JOIN editions ON editions.id = articles.edition
             WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
             """,
-            [BM25_TITLE_WEIGHT, expression, edition.sha256, edition.code],
+            [title_weight, expression, edition.sha256, edition.code],
         )
         return {row["number"]: row["score"] for row in rows}
 
