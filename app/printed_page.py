@@ -1,7 +1,7 @@
 """The original of an article: its printed page as a picture, or its lines, with the cited paragraphs marked."""
 
 import base64
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from html import escape
 
 import streamlit as st
@@ -27,11 +27,12 @@ MEDIA_TYPES = {
 }
 _LINES_STYLE = """<style>
 .original-lines { font-size: 0.9rem; line-height: 1.5; max-height: 32rem; overflow: auto; }
-.original-lines p { display: flex; gap: 0.75rem; margin: 0; min-height: 1.5em; overflow-wrap: anywhere; }
+.original-lines div { display: flex; gap: 0.75rem; overflow-wrap: anywhere; padding-top: 0.2rem; }
 .original-lines span { flex: none; min-width: 3rem; opacity: 0.75; text-align: right; user-select: none; }
 .original-lines mark {
   background: rgba(255, 196, 0, 0.25); border-left: 4px solid #d49a00; color: inherit; padding-left: 0.4rem;
 }
+.original-lines i { border-left: 4px solid transparent; font-style: normal; padding-left: 0.4rem; }
 </style>"""
 _page_picture = st.components.v2.component(
     "page_picture",
@@ -159,31 +160,22 @@ def _draw(data: bytes, page: int) -> bytes:
 
 def _show_lines(original: Original, article: Article, marked: Mapping[str, Place]) -> None:
     lines = original.lines
-    numbers = {line for place in marked.values() for line in place.lines if line < len(lines)}
-    shown = sorted(
-        {
-            near
-            for line in numbers
-            for near in range(max(0, line - CONTEXT_LINES), min(len(lines), line + CONTEXT_LINES + 1))
-        }
-    )
+    numbers = {line for place in marked.values() for line in place.lines}
+    printed = [number for number, line in enumerate(lines) if line.strip()]
+    shown: set[int] = set()
+    for position, number in enumerate(printed):
+        if number in numbers:
+            shown.update(printed[max(0, position - CONTEXT_LINES) : position + CONTEXT_LINES + 1])
     label = escape(f"Lines of the original around Article {show_number(article.number)}", quote=True)
+    rows = "".join(_format_line(number, lines[number], number in numbers) for number in sorted(shown))
     st.html(
-        f'{_LINES_STYLE}<div class="original-lines" tabindex="0" role="region" aria-label="{label}">'
-        f"{''.join(_format_lines(lines, shown, numbers))}</div>"
+        f'{_LINES_STYLE}<div class="original-lines" tabindex="0" role="region" aria-label="{label}">{rows}</div>'
     )
 
 
-def _format_lines(lines: Sequence[str], shown: Sequence[int], marked: Collection[int]) -> list[str]:
-    formatted = []
-    for before, number in zip([None, *shown], shown, strict=False):
-        if before is not None and number > before + 1:
-            formatted.append("<p><span>…</span></p>")
-        text = escape(lines[number])
-        formatted.append(
-            f"<p><span>{number + 1}</span>{f'<mark>{text}</mark>' if number in marked else f'<div>{text}</div>'}</p>"
-        )
-    return formatted
+def _format_line(number: int, line: str, is_marked: bool) -> str:
+    tag = "mark" if is_marked else "i"
+    return f"<div><span>{number + 1}</span><{tag}>{escape(line)}</{tag}></div>"
 
 
 def _show_download(edition: Edition, original: Original, key: str) -> None:

@@ -16,6 +16,7 @@ _START_LETTERS = 32  # by which a paragraph's beginning is recognised
 _FAR = 3_000  # letters: so far from the paragraphs before and after it, a paragraph is searched for
 _LONGEST_GAP = 12  # lines inside a paragraph that are not part of it: notes, page headers
 _LINE_PITCH = 2.5  # line heights: lines that are farther apart are marked one by one
+_INDENT = 0.1  # of the page: a short last line may end left of the indented first one
 _SKIPPED_LETTERS = 40  # that a line may lack, or have more than the paragraph
 
 
@@ -101,7 +102,8 @@ def _join_boxes(printed: Sequence[tuple[int, Box | None]]) -> Iterator[Mark]:
 def _is_below(box: Box, above: Box) -> bool:
     """Whether a line follows others directly: in the same column, without other text between them."""
     pitch = _LINE_PITCH * (box.bottom - box.top)
-    return box.left < above.right and above.left < box.right and above.top < box.top < above.bottom + pitch
+    near = box.left < above.right + _INDENT and above.left < box.right + _INDENT
+    return near and above.top < box.top < above.bottom + pitch
 
 
 class _Source:
