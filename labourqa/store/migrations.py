@@ -141,3 +141,13 @@ def m010_places(db: sqlite_utils.Database) -> None:
         "CREATE TABLE places (paragraph INTEGER PRIMARY KEY REFERENCES paragraphs(id) ON DELETE CASCADE, "
         "lines TEXT NOT NULL, page INTEGER NOT NULL, marks TEXT NOT NULL)"
     )
+
+
+@migrations()
+def m011_sharing(db: sqlite_utils.Database) -> None:
+    """Answers that their owners share by a link, and what readers say the right answer is."""
+    db.execute(
+        "CREATE TABLE shared_answers (answer INTEGER PRIMARY KEY REFERENCES answers(id) ON DELETE CASCADE, "
+        "token TEXT NOT NULL UNIQUE)"
+    )
+    db.execute("ALTER TABLE answers ADD COLUMN right_articles TEXT NOT NULL DEFAULT ''")
