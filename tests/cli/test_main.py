@@ -36,10 +36,10 @@ from tests.samples import TWO_ACTS
     ],
 )
 def test_a_mistake_is_one_sentence_on_stderr_and_exit_status_1(
-    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+    embedded_home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
     if arguments[-1].startswith("missing.pdf/"):
-        (home / "missing.pdf").write_text("a file where a folder should be")
+        (embedded_home / "missing.pdf").write_text("a file where a folder should be")
     assert main(arguments) == 1
     shown = capsys.readouterr()
     assert shown.err.startswith("labourqa: ")
