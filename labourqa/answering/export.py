@@ -64,6 +64,8 @@ def _passages(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
         yield report.answer.text, "", ()
     for statement in report.answer.statements:
         yield statement.text, ", ".join(map(str, statement.references)), statement.doubts
+    for condition in report.answer.conditions:
+        yield f"This depends on: {condition.quote}", str(condition.reference), ()
 
 
 def _describe_source(answer: LoggedAnswer) -> str:

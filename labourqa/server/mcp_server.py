@@ -189,7 +189,7 @@ def _describe(error: LabourQAError) -> str:
 
 
 def _show_answer(report: Report) -> str:
-    lines = [report.answer.text]
+    lines = [*report.notices, report.answer.text]
     lines += [f"The {report.run.edition.code} has no {reference}." for reference in report.unknown]
     lines += [f"{reference} is repealed." for reference in report.repealed]
     for statement in report.answer.statements:

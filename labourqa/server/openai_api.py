@@ -179,8 +179,9 @@ def read_conversation(messages: Sequence[Message]) -> tuple[str, Turn | None]:
 
 
 def describe_limits(report: Report) -> str:
-    """What a reader must know besides the answer's text: references that do not exist, doubts, edition and notice."""
-    lines = [f"The {report.run.edition.code} has no {reference}." for reference in report.unknown]
+    """What a reader must know besides the answer's text: notices, references that do not exist, doubts, edition."""
+    lines = list(report.notices)
+    lines += [f"The {report.run.edition.code} has no {reference}." for reference in report.unknown]
     lines += [f"{reference} is repealed." for reference in report.repealed]
     for statement in report.answer.statements:
         if statement.doubts:
