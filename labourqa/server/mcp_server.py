@@ -189,10 +189,10 @@ def _describe(error: LabourQAError) -> str:
 
 
 def _show_answer(report: Report) -> str:
-    lines = [*report.notices, report.answer.text]
+    lines = [report.answer.text]
     lines += [f"The {report.run.edition.code} has no {reference}." for reference in report.unknown]
     lines += [f"{reference} is repealed." for reference in report.repealed]
     for statement in report.answer.statements:
         if statement.doubts:
             lines.append(f"Not supported by the law: {statement.text} ({'; '.join(statement.doubts)})")
-    return "\n\n".join([*lines, f"{report.run.edition}. {NOTICE}"])
+    return "\n\n".join([*lines, *report.notices, f"{report.run.edition}. {NOTICE}"])
