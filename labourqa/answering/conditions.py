@@ -18,7 +18,7 @@ MAX_WORDS = 25
 _CONDITION = re.compile(
     r"\b(?:(?:only |even )?if|unless|provided that|on (?:the )?condition that|in cases? (?:where|when)|"
     r"only (?:when|where|with|by|after|in|for|on)|except|with the exception|subject to|as long as|so long as)\b"
-    r"|(?:(?<=^)|(?<=[,;:—–] ))(?:where|when|in (?:the )?(?:case|event) of)\b",
+    r"|(?:(?<=^)|(?<=[,;:—–] ))(?:where|when|in (?:the )?(?:case|event) of)\b(?! \w+ing\b)",
     re.IGNORECASE,
 )
 _AMOUNT = (
