@@ -38,7 +38,7 @@ from labourqa.errors import UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
-from labourqa.law.citations import find_related
+from labourqa.law.citations import add_pages, find_related
 from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
@@ -50,6 +50,7 @@ from labourqa.preparation import CodePreparer, PreparedCode, check_text
 from labourqa.progress import Progress, SilentProgress, count_up
 from labourqa.reading import ArticleReader, Reading
 from labourqa.store import Store
+from labourqa.store.originals import Original
 
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
@@ -127,6 +128,8 @@ class Assistant:
             sha256=document.sha256,
             ready=ready,
             for_everyone=for_everyone,
+            original=Original(document.data, document.suffix, document.text),
+            places=inspection.places,
         )
 
     def current_edition(self) -> Edition:
@@ -256,6 +259,15 @@ class Assistant:
                 encode,
             )
             answer = replace(answer, short=short, conditions=find_conditions(answer.citations, selected))
+        related = find_related(answer.citations, code.articles, selection.selected)
+        cited = {one.reference.article for one in (*answer.citations, *answer.short, *related)}
+        pages = self.store.originals.pages(code.edition, cited)
+        answer = replace(
+            answer,
+            citations=add_pages(answer.citations, pages),
+            short=add_pages(answer.short, pages),
+            conditions=add_pages(answer.conditions, pages),
+        )
         finished = time.perf_counter()
         return Report(
             question=resolved.asked,
@@ -268,7 +280,7 @@ class Assistant:
             repealed=repealed,
             notices=self._find_notices(resolved, code, answer),
             answer=answer,
-            related=find_related(answer.citations, code.articles, selection.selected),
+            related=add_pages(related, pages),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
             seconds=Seconds(
                 load=load_seconds,
