@@ -84,7 +84,7 @@ def test_wrong_usage_is_exit_status_2(
     ],
 )
 def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
-    home: Path,
+    embedded_home: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
@@ -103,7 +103,7 @@ def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, EOFError, OSError])
 def test_a_bug_keeps_its_traceback(
-    home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    embedded_home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def load_models(*_: object) -> None:
         raise error
