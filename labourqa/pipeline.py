@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -416,7 +417,14 @@ def open_assistant(settings: Settings, progress: Progress | None = None) -> Iter
 
 
 def erase_old_conversations(settings: Settings) -> None:
-    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    """Erase the conversations and lists of questions of all owners that are older than `keep_days`.
+
+    Raises StoreError.
+    """
     if settings.keep_days is not None:
         with Store(settings.database, owner=None) as store:
             store.conversations.erase_older(settings.keep_days)
+        oldest = time.time() - settings.keep_days * 86_400
+        for path in settings.lists.rglob("list"):
+            if path.parent.stat().st_mtime < oldest:
+                shutil.rmtree(path.parent)
