@@ -144,6 +144,10 @@ class RemoteEngine:
                 raise EngineError(f"{self._urls} broke off its answer; ask again.") from error
             yield from ((piece, 1) for piece in pieces if piece)
 
+    def servers_of(self, article: Article) -> list[str]:
+        """The addresses of the article's own server, of the one that takes over when it fails, and so on."""
+        return self._replicas.order(self._article_prompt(article))
+
     def describe_form(self) -> str:
         """How yes and no are asked of the first server, for reports of measurements."""
         return self._form(self._replicas.clients[0]).name
@@ -206,6 +210,13 @@ def _find_model(client: ServerClient, name: str) -> _ServedModel:
     """The model of that name, or the only one. Raises ServerError."""
     try:
         models = {str(entry["id"]): entry for entry in client.get("models")["data"]}
+    except _UNREADABLE as error:
+        raise client.nonsense(error) from error
+    except ServerError as error:
+        if not (name and error.is_final):
+            raise
+        models = {}  # `transformers serve` fails to list its models when it has no cache
+    try:
         if not name and len(models) == 1:
             name = next(iter(models))
         # `transformers serve` lists only the models of its cache, not the folder that it was started with.

@@ -50,9 +50,13 @@ class Replicas:
     def clients(self) -> list[ServerClient]:
         return list(self._clients.values())
 
+    def order(self, key: str) -> list[str]:
+        """The servers' addresses in the order in which they are asked for `key`."""
+        return self._ring.order(key)
+
     def run(self, key: str, request: Callable[[ServerClient], Answer]) -> Answer:
         """What `request` returns. Raises ServerError when it fails on every server."""
-        names = self._ring.order(key)
+        names = self.order(key)
         now = time.monotonic()
         in_use = [name for name in names if self._out_until.get(name, 0.0) <= now]
         failure: ServerError | None = None

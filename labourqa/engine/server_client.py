@@ -13,6 +13,7 @@ import httpx2
 from labourqa.errors import EngineError
 
 TIMEOUT = httpx2.Timeout(300.0, connect=10.0)  # seconds
+REFUSED_PATIENCE_SECONDS = 5.0  # where nothing listens, which is mostly a wrong address
 FIRST_DELAY_SECONDS = 0.5  # before the second attempt; it doubles for each further one
 LONGEST_DELAY_SECONDS = 30.0
 OVERLOADED = frozenset({429, 503})
@@ -40,15 +41,20 @@ class ConcurrencyLimit:
         self.limit = start
         self._most = most
         self._running = 0
+        self._arrived = self._admitted = 0  # requests so far
         self._answers = 0  # since the limit last changed
         self._changed = threading.Condition()
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Wait for a free place and hold it."""
+        """Wait for a free place and hold it; who has waited longest is next."""
         with self._changed:
-            self._changed.wait_for(lambda: self._running < self.limit)
+            number = self._arrived
+            self._arrived += 1
+            self._changed.wait_for(lambda: number == self._admitted and self._running < self.limit)
             self._running += 1
+            self._admitted += 1
+            self._changed.notify_all()
         try:
             yield
         finally:
@@ -84,8 +90,8 @@ class ServerClient:
         self._http = httpx2.Client(timeout=TIMEOUT, headers=headers, limits=limits)
 
     def get(self, path: str) -> Any:
-        """The JSON document at `path` below /v1."""
-        return self._read(self._send("GET", f"{self.url}/{path}"))
+        """The JSON document at `path` below /v1, asked for once more only while the server is overloaded or starts."""
+        return self._read(self._send("GET", f"{self.url}/{path}", repeated=OVERLOADED))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """The JSON document that answers `body`; a path that begins with / is not below /v1."""
@@ -109,17 +115,33 @@ class ServerClient:
             f"{self.url} answers in a form that is not OpenAI's ({type(error).__name__}).", is_final=True
         )
 
-    def _send(self, method: str, url: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        body: dict[str, Any] | None = None,
+        *,
+        repeated: frozenset[int] = TRANSIENT,
+    ) -> httpx2.Response:
         with self.limit.place():
-            response = self._send_once(method, url, body)
+            response = self._send_once(method, url, body, repeated=repeated)
             self.limit.answered()
             return response
 
     def _send_once(
-        self, method: str, url: str, body: dict[str, Any] | None, *, stream: bool = False
+        self,
+        method: str,
+        url: str,
+        body: dict[str, Any] | None,
+        *,
+        stream: bool = False,
+        repeated: frozenset[int] = TRANSIENT,
     ) -> httpx2.Response:
-        """The answer with status 200, after as many attempts as patience allows."""
-        give_up = time.monotonic() + self._patience_seconds
+        """The answer with status 200, after as many attempts as patience allows.
+
+        A lost connection and a status among `repeated` lead to another attempt.
+        """
+        started, patience = time.monotonic(), self._patience_seconds
         delay = FIRST_DELAY_SECONDS
         while True:
             failure, wait = "", 0.0
@@ -130,15 +152,17 @@ class ServerClient:
                 failure = self._describe_refusal(response)
                 if response.status_code in OVERLOADED:
                     self.limit.overloaded()
-                if response.status_code not in TRANSIENT:
+                if response.status_code not in repeated:
                     raise ServerError(failure, is_final=True)
                 wait = _retry_after(response)
                 cause: Exception | None = None
             except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
                 failure = f"{self.url} does not answer ({error or type(error).__name__}); check that the server runs."
                 cause = error
+                if isinstance(error, httpx2.ConnectError):
+                    patience = min(patience, REFUSED_PATIENCE_SECONDS)
             wait = max(wait, delay * random.uniform(0.5, 1.0))  # noqa: S311  # spreads the attempts
-            if time.monotonic() + wait > give_up:
+            if time.monotonic() + wait > started + patience:
                 raise ServerError(failure) from cause
             time.sleep(min(wait, LONGEST_DELAY_SECONDS))
             delay *= 2

@@ -97,3 +97,12 @@ def test_an_answer_is_written_by_another_server_when_one_is_gone() -> None:
         first.close()
         for question in ("Why?", "How?", "When?", "Who?"):
             assert [piece for piece, _ in engine.generate(question, max_tokens=9)] == ["Night ", "work."]
+
+
+def test_the_engine_says_which_servers_an_article_has() -> None:
+    with serve() as first, serve() as second:
+        engine = RemoteEngine(f"{first.url},{second.url}#model")
+        scores(engine)
+        for server in (first, second):
+            read = {article_of(prompt) for prompt in server.prompts}
+            assert read == {a.number for a in ARTICLES if engine.servers_of(a)[0] == server.url}

@@ -144,3 +144,21 @@ def test_the_limit_grows_by_one_a_round_and_halves_once_a_round() -> None:
     limit.overloaded()
     limit.overloaded()
     assert limit.limit == 3
+
+
+def test_requests_get_their_places_in_the_order_in_which_they_came() -> None:
+    limit = ConcurrencyLimit(start=1, most=1)
+    order: list[int] = []
+
+    def take(number: int) -> None:
+        with limit.place():
+            order.append(number)
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+    with limit.place():
+        for thread in threads:
+            thread.start()
+            time.sleep(0.002)  # until it waits
+    for thread in threads:
+        thread.join()
+    assert order == list(range(20))
