@@ -461,7 +461,11 @@ class Editions:
                 """,
                 [edition.sha256, edition.code, self._owner, self._owner],
             )
-            if any(not is_intact(row["value"], found) for row in stored):
+            # A damaged index finds nothing.
+            is_missing = not stored and any(
+                (one.code, one.sha256) == (edition.code, edition.sha256) for one in self.all()
+            )
+            if is_missing or any(not is_intact(row["value"], found) for row in stored):
                 raise self._database.report_damage(f"the articles of {edition}")
 
 

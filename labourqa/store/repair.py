@@ -19,6 +19,7 @@ from labourqa.law.edition import Edition
 from labourqa.store.checksums import is_intact
 from labourqa.store.database import BUSY_SECONDS, Database, damage_mark
 from labourqa.store.editions import Editions
+from labourqa.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -73,8 +74,8 @@ def _explain(path: Path, error: Exception) -> StoreError:
             "run the command again, which repairs it."
         )
     return DamagedDatabaseError(
-        f"The database {path} is damaged and nothing in it can be read ({error}); move it away and run "
-        "`labourqa ingest`."
+        f"The database {path} is damaged ({printable(str(error))}) and nothing in it can be read; move it away and "
+        "run `labourqa ingest`."
     )
 
 
