@@ -36,7 +36,7 @@ from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, Uncer
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
-from labourqa.law.citations import find_related
+from labourqa.law.citations import add_pages, find_related
 from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
@@ -49,6 +49,7 @@ from labourqa.preparation import CodePreparer, PreparedCode, check_text
 from labourqa.progress import Progress, SilentProgress, count_up
 from labourqa.reading import ArticleReader, Reading
 from labourqa.store import Store
+from labourqa.store.originals import Original
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +129,8 @@ class Assistant:
             sha256=document.sha256,
             ready=ready,
             for_everyone=for_everyone,
+            original=Original(document.data, document.suffix, document.text),
+            places=inspection.places,
         )
 
     def current_edition(self) -> Edition:
@@ -147,7 +150,7 @@ class Assistant:
             edition = lost.edition
             original = self._find_original(edition)
             try:
-                if original is None:
+                if original is None or not lost.owners:
                     raise DocumentError("its file was not kept")  # one place says what is lost
                 inspection = _inspect_act(original, edition.code)
             except LabourQAError as error:
@@ -156,7 +159,7 @@ class Assistant:
                     edition, str(error).rstrip("."),
                 )  # fmt: skip
             else:
-                self.store.editions.restore(lost, inspection.code)
+                self.store.editions.restore(lost, inspection.code, inspection.places)
                 _log.warning("%s was restored from its file.", edition)
             self.store.editions.forget_lost(lost)
 
@@ -274,6 +277,12 @@ class Assistant:
                 encode,
             )
             answer = replace(answer, short=short)
+        related = find_related(answer.citations, code.articles, selection.selected)
+        cited = {one.reference.article for one in (*answer.citations, *answer.short, *related)}
+        pages = self.store.originals.pages(code.edition, cited)
+        answer = replace(
+            answer, citations=add_pages(answer.citations, pages), short=add_pages(answer.short, pages)
+        )
         finished = time.perf_counter()
         return Report(
             question=resolved.asked,
@@ -286,7 +295,7 @@ class Assistant:
             repealed=repealed,
             notices=self._find_notices(resolved, code, answer),
             answer=answer,
-            related=find_related(answer.citations, code.articles, selection.selected),
+            related=add_pages(related, pages),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
             seconds=Seconds(
                 load=load_seconds,

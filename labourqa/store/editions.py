@@ -14,6 +14,7 @@ from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.store.checksums import article_checksum, checksum, is_intact
 from labourqa.store.database import Database, now
+from labourqa.store.originals import Original, OriginalFiles, Places, insert_place
 from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
@@ -58,23 +59,37 @@ class Editions:
     printed ("72^1").
     """
 
-    def __init__(self, database: Database, owner: str | None = LOCAL) -> None:
+    def __init__(
+        self, database: Database, owner: str | None = LOCAL, files: OriginalFiles | None = None
+    ) -> None:
         self._database = database
         self._owner = owner
+        self._files = files or OriginalFiles(None)
         self._saves_for = EVERYONE if owner in (LOCAL, None) else owner
 
     def save(
-        self, code: Code, *, source: str, sha256: str, ready: bool = True, for_everyone: bool = False
+        self,
+        code: Code,
+        *,
+        source: str,
+        sha256: str,
+        ready: bool = True,
+        for_everyone: bool = False,
+        original: Original | None = None,
+        places: Places | None = None,
     ) -> Edition:
         """Store `code` in one transaction; the same act ingested before is replaced.
 
         It becomes the current edition if it is `ready` for questions, or was before; otherwise `mark_ready` makes it
         current. It belongs to the owner alone, unless that is the local one, or it is stored `for_everyone`. A
-        visitor's file that is stored already is not stored again.
+        visitor's file that is stored already is not stored again. The `original` file is kept until no edition from it
+        is left; `places` are those of the paragraphs in it.
         """
         edition = Edition(code.name, code.date, source, sha256)
         owner = EVERYONE if for_everyone else self._saves_for
         with self._database.transaction() as db:
+            if original:
+                self._files.keep(sha256, original)
             ready = ready or self.is_ready(edition)
             rows = self._database.rows(
                 "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name]
@@ -100,7 +115,8 @@ class Editions:
             db.table("chosen_editions").insert_all({"owner": one, "edition": edition_id} for one in chosen_by)
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
-                    _insert_article(db, article, edition=edition_id, preliminary=preliminary)
+                    found = {} if preliminary else places or {}
+                    _insert_article(db, article, edition=edition_id, preliminary=preliminary, places=found)
             references = checksum(self._reference_values(edition_id))
             db.table("editions").update(edition_id, {"references_checksum": references})
             self._database.save_index_checksum()
@@ -111,7 +127,7 @@ class Editions:
         rows = self._database.rows(
             # The file's name is that of the owner's file, else that of everyone's.
             """
-            SELECT code, date, edition_owners.source, sha256, checksum, max(owner) AS owner
+            SELECT code, date, edition_owners.source, sha256, editions.checksum, max(owner) AS owner
             FROM editions JOIN edition_owners ON edition_owners.edition = editions.id
             WHERE :owner IS NULL OR owner IN (:owner, '')
             GROUP BY editions.id
@@ -122,7 +138,19 @@ class Editions:
         for row in rows:
             if not is_intact(row["checksum"], [row["code"], row["date"], row["sha256"]]):
                 raise self._database.report_damage(f"the edition {row['code']!r}")
+        if len(rows) != len(self.own_ids()):
+            raise self._database.report_damage("the list of editions")
         return [Edition(row["code"], row["date"], row["source"], row["sha256"]) for row in rows]
+
+    def own_ids(self) -> set[int]:
+        """The ids of the editions that this owner may use, read without an index."""
+        rows = self._database.rows("SELECT edition, owner, source, checksum FROM edition_owners")
+        for row in rows:
+            if not is_intact(row["checksum"], [row["edition"], row["owner"], row["source"]]):
+                raise self._database.report_damage(f"the owners of {row['source']!r}")
+        return {
+            row["edition"] for row in rows if self._owner is None or row["owner"] in (self._owner, EVERYONE)
+        }
 
     def codes(self) -> dict[str, list[Edition]]:
         """The editions of each code by its name, newest version first; the current code comes first."""
@@ -236,13 +264,12 @@ class Editions:
             for row in rows
         ]
 
-    def restore(self, lost: LostEdition, code: Code) -> None:
+    def restore(self, lost: LostEdition, code: Code, places: Places) -> None:
         """Store a lost edition again, for its owners and in its place among the others."""
         sha256 = lost.edition.sha256
         for owner, source in lost.owners.items():
-            saved = Editions(self._database, owner or LOCAL).save(
-                code, source=source, sha256=sha256, ready=False
-            )
+            editions = Editions(self._database, owner or LOCAL, self._files)
+            saved = editions.save(code, source=source, sha256=sha256, ready=False, places=places)
             with self._database.transaction() as db:
                 sql = "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?"
                 db.execute(sql, [lost.chosen_at, sha256, saved.code])
@@ -295,6 +322,8 @@ class Editions:
                 if not self._sources(edition_id):
                     db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
             self._database.save_index_checksum()
+            if not self._database.rows("SELECT 1 FROM editions WHERE sha256 = ?", [edition.sha256]):
+                self._files.remove(edition.sha256)
 
     def is_own(self, edition: Edition) -> bool:
         """Whether this owner may remove it."""
@@ -472,12 +501,22 @@ class Editions:
 def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[str, str]) -> None:
     """`sources`: the name of the file by owner."""
     db.table("edition_owners").insert_all(
-        ({"edition": edition_id, "owner": owner, "source": source} for owner, source in sources.items()),
+        (
+            {
+                "edition": edition_id,
+                "owner": owner,
+                "source": source,
+                "checksum": checksum([edition_id, owner, source]),
+            }
+            for owner, source in sources.items()
+        ),
         replace=True,
     )
 
 
-def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int) -> None:
+def _insert_article(
+    db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int, places: Places
+) -> None:
     record = {
         "edition": edition,
         "preliminary": preliminary,
@@ -499,6 +538,8 @@ def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any
             {"paragraph": paragraph_id, "number": point.number, "text": point.text}
             for point in paragraph.points
         )
+        if place := places.get((article.number, paragraph.number)):
+            insert_place(db, paragraph_id, place)
     _insert_references(db, article_id, article.number, article.text)
 
 

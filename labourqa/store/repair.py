@@ -186,6 +186,7 @@ def _check_editions(path: Path, *, has_lost_law: bool) -> None:
     """Move editions that are not as they were stored to `lost_editions`, and restore the references of the others."""
     database = Database(path)
     editions = Editions(database, None)
+    _remove_damaged_owners(database)
     for row in database.rows("SELECT * FROM editions"):
         if _is_whole(editions, row, has_lost_law=has_lost_law):
             editions.restore_references(row["id"])
@@ -201,7 +202,17 @@ def _check_editions(path: Path, *, has_lost_law: bool) -> None:
     damage_mark(path).unlink(missing_ok=True)
 
 
+def _remove_damaged_owners(database: Database) -> None:
+    """Nobody gets an edition by damage."""
+    with database.transaction() as db:
+        for row in database.rows("SELECT rowid, * FROM edition_owners"):
+            if not is_intact(row["checksum"], [row["edition"], row["owner"], row["source"]]):
+                db.execute("DELETE FROM edition_owners WHERE rowid = ?", [row["rowid"]])
+
+
 def _is_whole(editions: Editions, row: dict[str, Any], *, has_lost_law: bool) -> bool:
+    if row["id"] not in editions.own_ids():
+        return False
     if row["articles_checksum"] is None:  # of an earlier version
         return not has_lost_law
     if not is_intact(row["checksum"], [row["code"], row["date"], row["sha256"]]):
