@@ -22,10 +22,13 @@ from labourqa.answering.answer import (
     read_answer,
     refuse_answer,
     refuse_language,
+    show_closest,
 )
+from labourqa.answering.closest import find_closest
+from labourqa.answering.conditions import find_conditions
 from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
 from labourqa.answering.language import detect_mismatch, load_identifier
-from labourqa.answering.notices import find_notices
+from labourqa.answering.notices import find_notices, names_other_law
 from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import Selection, select_articles
@@ -250,13 +253,21 @@ class Assistant:
                 top=self.settings.top,
                 named=[reference.article for reference in named],
             )
+            closest: list[str] = []
+            if not (
+                selection.selected or mismatch or names_other_law(question, code.edition.code, code.articles)
+            ):
+                trained = scorer.has_trained_classes(code.articles)
+                closest = find_closest(relevance, selection.scores, trained=trained)
             if code.large:
-                relevance = code.large.score_paragraphs(relevance, selection.selected, vector)
+                relevance = code.large.score_paragraphs(relevance, [*selection.selected, *closest], vector)
         filtered = time.perf_counter()
         by_number = {article.number: article for article in code.articles}
         selected = [by_number[number] for number in selection.selected]
         if mismatch:
             answered = _Answered(refuse_language(code.edition.code, *mismatch))
+        elif nearest := [by_number[number] for number in closest if relevance.paragraphs[number]]:
+            answered = _Answered(show_closest(code.edition.code, nearest, relevance.paragraphs))
         elif not selected:
             answered = _Answered(refuse_answer(code.edition.code, code.articles))
         elif choose_kind(self.settings.answer, engine.info) == "written":
@@ -276,12 +287,15 @@ class Assistant:
                 vector,
                 encode,
             )
-            answer = replace(answer, short=short)
+            answer = replace(answer, short=short, conditions=find_conditions(answer.citations, selected))
         related = find_related(answer.citations, code.articles, selection.selected)
         cited = {one.reference.article for one in (*answer.citations, *answer.short, *related)}
         pages = self.store.originals.pages(code.edition, cited)
         answer = replace(
-            answer, citations=add_pages(answer.citations, pages), short=add_pages(answer.short, pages)
+            answer,
+            citations=add_pages(answer.citations, pages),
+            short=add_pages(answer.short, pages),
+            conditions=add_pages(answer.conditions, pages),
         )
         finished = time.perf_counter()
         return Report(

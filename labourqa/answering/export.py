@@ -66,6 +66,8 @@ def _passages(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
     for statement in report.answer.statements:
         references = ", ".join(_name_reference(report, one) for one in statement.references)
         yield statement.text, references, statement.doubts
+    for condition in report.answer.conditions:
+        yield f"This depends on: {condition.quote}", _name_reference(report, condition.reference), ()
 
 
 def _name_reference(report: Report, reference: Reference) -> str:

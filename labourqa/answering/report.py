@@ -198,6 +198,7 @@ class Report:
                 "text": answer.text,
                 "complete": answer.complete,
                 "short": [_citation_to_json(citation) for citation in answer.short],
+                "conditions": [_citation_to_json(citation) for citation in answer.conditions],
                 "citations": [_citation_to_json(citation) for citation in answer.citations],
                 "statements": [
                     {
@@ -257,6 +258,9 @@ class Report:
                 complete=answer["complete"],
                 short=tuple(
                     _citation_from_json(citation) for citation in answer.get("short", [])
+                ),  # since 0.3
+                conditions=tuple(
+                    _citation_from_json(citation) for citation in answer.get("conditions", [])
                 ),  # since 0.3
                 outcome=document.get(
                     "outcome", "outside" if answer["kind"] == "refused" else "answered"

@@ -84,6 +84,10 @@ def _print_answer(report: Report) -> None:
             print_result(f"  {citation.quote} [{citation.reference}]")
         print_result("")
     print_result("" if answer.kind == "written" else answer.text)  # a written answer was streamed
+    if answer.conditions:
+        print_result("\nThis depends on")
+        for citation in answer.conditions:
+            print_result(f"  {citation.quote} [{citation.reference}]")
     if selected:
         print_result("\nSources")
         for number in selected:

@@ -150,6 +150,7 @@ def run_unprivileged(code: str, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 @pytest.mark.parametrize("mode", [0o444, 0o644], ids=["file and folder", "folder alone"])
 def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> None:
@@ -166,6 +167,7 @@ def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> 
     assert "set LABOURQA_HOME to another folder" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     open_to_all(tmp_path)
