@@ -11,6 +11,7 @@ import sqlite_utils
 
 from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.errors import StoreError
+from labourqa.store.checksums import checksum, is_intact
 from labourqa.store.database import Database, now
 from labourqa.store.owners import LOCAL
 
@@ -20,7 +21,7 @@ _ANSWERS = (  # that the owner may see; None: all
 )
 
 
-_ANSWER_COLUMNS = "answers.id, asked_at, report, helpful, reason, right_articles"
+_ANSWER_COLUMNS = "answers.id, asked_at, question, report, checksum, helpful, reason, right_articles"
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,14 @@ class Conversations:
         """
         with self._database.transaction() as db:
             conversation = self._find_or_create(db, conversation, report.question)
+            document = json.dumps(report.to_json(), ensure_ascii=False)
             answer = db.table("answers").insert(
                 {
                     "asked_at": now(),
                     "question": report.question,
-                    "report": json.dumps(report.to_json(), ensure_ascii=False),
+                    "report": document,
                     "conversation": conversation,
+                    "checksum": checksum([report.question, document]),
                 }
             )
             db.execute(
@@ -147,22 +150,22 @@ class Conversations:
             f"SELECT {_ANSWER_COLUMNS} {_ANSWERS} AND conversation = :conversation ORDER BY answers.id",
             conversation=conversation,
         )
-        return [read_answer(row) for row in rows]
+        return [read_answer(self._database, row) for row in rows]
 
     def answers_with_feedback(self) -> list[LoggedAnswer]:
         """The answers of all conversations about which a reader said something, in order."""
         rows = self._rows(f"SELECT {_ANSWER_COLUMNS} {_ANSWERS} AND helpful IS NOT NULL ORDER BY answers.id")
-        return [read_answer(row) for row in rows]
+        return [read_answer(self._database, row) for row in rows]
 
     def latest_report(self, question: str, method: str) -> Report | None:
         """The newest answer to exactly this question with the articles read by `method`."""
         rows = self._rows(
-            f"SELECT answers.id, report {_ANSWERS} AND question = :question "
+            f"SELECT answers.id, question, report, checksum {_ANSWERS} AND question = :question "
             "AND json_extract(report, '$.method') = :method ORDER BY answers.id DESC LIMIT 1",
             question=question,
             method=method,
         )
-        return _read_report(rows[0]) if rows else None
+        return _read_report(self._database, rows[0]) if rows else None
 
     def title(self, conversation: int) -> str:
         """ "" if there is no such conversation."""
@@ -236,11 +239,11 @@ def _new_id(table: sqlite_utils.db.Table) -> int:
     return table.last_pk
 
 
-def read_answer(row: Mapping[str, Any]) -> LoggedAnswer:
+def read_answer(database: Database, row: Mapping[str, Any]) -> LoggedAnswer:
     """The answer in a row of the table; without the columns of what its reader said, nothing was said."""
     helpful = row.get("helpful")
     return LoggedAnswer(
-        report=_read_report(row),
+        report=_read_report(database, row),
         asked_at=row["asked_at"],
         id=row["id"],
         helpful=None if helpful is None else bool(helpful),
@@ -249,7 +252,9 @@ def read_answer(row: Mapping[str, Any]) -> LoggedAnswer:
     )
 
 
-def _read_report(row: Mapping[str, Any]) -> Report:
+def _read_report(database: Database, row: Mapping[str, Any]) -> Report:
+    if not is_intact(row["checksum"], [row["question"], row["report"]]):
+        raise database.report_damage(f"answer {row['id']}")
     try:
         return Report.from_json(json.loads(row["report"]))
     except (ValueError, LookupError, TypeError) as error:

@@ -49,8 +49,10 @@ class SharedAnswers:
     def read(self, token: str) -> LoggedAnswer | None:
         """The answer of a link, of whichever owner, without what its reader said; None if nothing is shared by it."""
         rows = self._database.rows(
-            "SELECT answers.id, asked_at, report FROM shared_answers JOIN answers ON answers.id = answer "
+            "SELECT answers.id, asked_at, question, report, checksum FROM shared_answers JOIN answers ON answers.id = answer "
             "WHERE token = ?",
             [token],
         )
-        return next((LoggedAnswer(read_answer(row).report, row["asked_at"]) for row in rows), None)
+        return next(
+            (LoggedAnswer(read_answer(self._database, row).report, row["asked_at"]) for row in rows), None
+        )
