@@ -49,8 +49,8 @@ class SharedAnswers:
     def read(self, token: str) -> LoggedAnswer | None:
         """The answer of a link, of whichever owner, without what its reader said; None if nothing is shared by it."""
         rows = self._database.rows(
-            "SELECT answers.id, asked_at, question, report, checksum FROM shared_answers JOIN answers ON answers.id = answer "
-            "WHERE token = ?",
+            "SELECT answers.id, asked_at, question, report, checksum FROM shared_answers "
+            "JOIN answers ON answers.id = answer WHERE token = ?",
             [token],
         )
         return next(
