@@ -298,7 +298,7 @@ class Assistant:
 
     def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
-        if self.models.engine.scoring_mode != "query_likelihood":
+        if self.models.engine.scoring_mode == "yes_no":
             return None
         return detect_mismatch(question, "\n".join(article.title for article in articles))
 
