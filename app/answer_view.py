@@ -46,7 +46,7 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
     st.caption(f"{escape_markdown(str(report.run.edition))}. {NOTICE}")
     _show_actions(logged, key)
     details = st.expander(
-        f"{report.selection.read} of {len(report.titles)} articles read, "
+        f"{report.selection.read:,} of {len(report.titles):,} articles read, "
         f"{len(report.selection.selected)} selected, {report.seconds.total:.1f} seconds",
         icon=":material/troubleshoot:",
         key=f"{key}-details",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+import changed_words
 import navigation
 import streamlit as st
 from messages import user_errors
@@ -10,6 +11,8 @@ from visitor import open_store
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article
+from labourqa.store import Store
+from labourqa.store.versions import find_earlier_version
 from labourqa.text import escape_markdown
 
 _HIGHLIGHT = """<style>
@@ -39,15 +42,27 @@ def _show_in_drawer(edition: Edition, reference: Reference, cited: Collection[Re
     with user_errors():
         with open_store() as store:
             article = store.editions.article(edition, reference.article)
-        st.subheader(escape_markdown(article.title), anchor=False)
+            st.subheader(escape_markdown(article.title), anchor=False)
+            show_state(store, edition, article)
         show_paragraphs(article, cited)
         st.page_link(
             navigation.CODE,
             label=f"{reference} in the code",
             icon=":material/menu_book:",
-            query_params=navigation.reference_to_query(reference),
+            query_params=navigation.place_to_query(edition, reference),
         )
         st.caption(escape_markdown(str(edition)))
+
+
+def show_state(store: Store, edition: Edition, article: Article) -> None:
+    """Whether the article is repealed, whether its title is its own, and since when its words have changed."""
+    if article.repealed:
+        st.badge("Repealed", icon=":material/block:", color="orange")
+    if article.title and not article.title_is_own:
+        unit = "section" if article.section else "chapter" if article.chapter else "part"
+        st.caption(f"The law gives this article no title; this is the title of its {unit}.")
+    if earlier := find_earlier_version(store.editions, edition, article):
+        changed_words.show_earlier_version(earlier, article, key=f"earlier-{article.number}")
 
 
 def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:

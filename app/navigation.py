@@ -2,18 +2,41 @@
 
 import streamlit as st
 
+from labourqa.errors import NoEditionError
+from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
+from labourqa.store import Store
 
-ASK = st.Page("app_pages/ask.py", title="Ask", icon=":material/forum:", default=True)
-CODE = st.Page("app_pages/reader.py", title="The code", icon=":material/menu_book:")
-EVALUATION = st.Page("app_pages/evaluate.py", title="Evaluation", icon=":material/monitoring:")
-SETTINGS = st.Page("app_pages/settings.py", title="Settings", icon=":material/settings:")
-PAGES = [ASK, CODE, EVALUATION, SETTINGS]
+# Files of pages, by which pages are switched to and linked to.
+ASK = "app_pages/ask.py"
+CODE = "app_pages/reader.py"
+COMPARISON = "app_pages/compare.py"
+EVALUATION = "app_pages/evaluate.py"
+SETTINGS = "app_pages/settings.py"
+CHECKSUM_DIGITS = 12  # that name an edition in an address
 
 
-def reference_to_query(reference: Reference) -> dict[str, str]:
-    """The query parameters of the permanent link to an article or paragraph on the page CODE."""
-    query = {"article": reference.article, "paragraph": reference.paragraph}
+def pages() -> list[st.Page]:
+    """The pages in the order of the menu. New for each run: Streamlit changes them, and visitors' runs overlap."""
+    return [
+        st.Page(ASK, title="Ask", icon=":material/forum:", default=True),
+        st.Page(CODE, title="The code", icon=":material/menu_book:"),
+        st.Page(COMPARISON, title="Compare editions", icon=":material/difference:"),
+        st.Page(EVALUATION, title="Evaluation", icon=":material/monitoring:"),
+        st.Page(SETTINGS, title="Settings", icon=":material/settings:"),
+    ]
+
+
+def name_edition(edition: Edition) -> str:
+    """A name under which `Editions.find` finds exactly this edition."""
+    return f"{edition.code}@{edition.sha256[:CHECKSUM_DIGITS]}"
+
+
+def place_to_query(edition: Edition, reference: Reference | None = None) -> dict[str, str]:
+    """The query parameters of the permanent link to an article, paragraph or edition on the page CODE."""
+    query = {"code": name_edition(edition)}
+    if reference:
+        query |= {"article": reference.article, "paragraph": reference.paragraph}
     return {name: value for name, value in query.items() if value}
 
 
@@ -21,3 +44,11 @@ def reference_from_query() -> Reference | None:
     """The article or paragraph that the address of the current page names."""
     query = st.query_params
     return Reference(query["article"], query.get("paragraph", "")) if "article" in query else None
+
+
+def edition_from_query(store: Store, name: str = "code") -> Edition | None:
+    """The edition that this parameter of the address names; None if it names none that is stored."""
+    try:
+        return store.editions.find(st.query_params[name]) if st.query_params.get(name) else None
+    except NoEditionError:
+        return None

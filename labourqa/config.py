@@ -52,9 +52,16 @@ class Settings:
     batch_tokens: int = 10_000  # padded tokens of one batch, as published
     batch_articles: int = 8  # articles of one batch with method "fixed-batches"
     cache_bits: Literal[16, 8] = 16  # of each number in the prefix cache
+    cache_size: float | None = None  # gigabytes that all prefix caches may take; None: half of the free disk
+    read_seconds: float = 6.0  # for search and reading, where a code is too large to be read whole
     answer_tokens: int = 400  # the longest written answer
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # store questions and answers in the database on this machine
+    keep_days: int | None = None  # erase conversations that were not continued for so long; None: never
+    passphrase: str = field(
+        default="", repr=False
+    )  # that visitors of the page enter, unless they use this machine
+    open_page: bool = False  # let other machines open the page without passphrase and sign-in
 
     @property
     def database(self) -> Path:
@@ -63,6 +70,11 @@ class Settings:
     @property
     def prefix_caches(self) -> Path:
         return self.home / "article-cache"
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """What all prefix caches together may take on disk; None: a share of the free disk."""
+        return None if self.cache_size is None else int(self.cache_size * 1e9)
 
     @property
     def models(self) -> Path:
@@ -123,8 +135,11 @@ _CHOICES = {
     "cache_bits": CACHE_BITS,
 }
 _WHOLE_NUMBERS = {  # name -> smallest value
-    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1
+    "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
+    "keep_days": 1,
 }  # fmt: skip
+_AMOUNTS = {"cache_size": "gigabytes", "read_seconds": "seconds"}  # name -> unit
+_PASSPHRASE_CHARACTERS = 8  # at least
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -141,20 +156,27 @@ def _convert(name: str, value: object) -> Any:
         raise SettingsError(
             f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]}, not {text[:40]!r}."
         )
-    if name == "threshold":
+    if name in ("threshold", *_AMOUNTS):
         try:
             number = float(text)
         except ValueError:
             number = math.nan
-        if math.isfinite(number):
+        if math.isfinite(number) and (name == "threshold" or number >= 0):
             return number
-        raise SettingsError(f"threshold is a number, not {text!r}.")
-    if name == "log":
+        what = f"a number of {_AMOUNTS[name]}" if name in _AMOUNTS else "a number"
+        raise SettingsError(f"{name} is {what}, not {text!r}.")
+    if name in ("log", "open_page"):
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
-        raise SettingsError(f"log is true or false, not {text!r}.")
+        raise SettingsError(f"{name} is true or false, not {text!r}.")
     if name in ("api_key", "code"):
         return text
+    if name == "passphrase":
+        if not text or len(text) >= _PASSPHRASE_CHARACTERS:
+            return text
+        raise SettingsError(
+            f"passphrase has at least {_PASSPHRASE_CHARACTERS} characters; choose a longer one."
+        )
     if name == "model":
         if text:
             return text

@@ -6,6 +6,7 @@ import platform
 
 from labourqa import __version__
 from labourqa.config import Settings
+from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.remote import is_server_url
 from labourqa.engine.startup import choose_model_name
 from labourqa.models.weights import find_weights
@@ -17,8 +18,9 @@ LIBRARIES = ("torch", "transformers", "bitsandbytes", "sqlite-utils", "pypdfium2
 def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
     """Descriptions by subject, in the order in which they are shown. Raises StoreError or WeightsError."""
     libraries = [f"{name} {version}" for name in LIBRARIES if (version := _version(name))]
-    prefix_caches = list(settings.prefix_caches.glob("*.safetensors"))
+    prefix_caches = list(settings.prefix_caches.rglob("*.safetensors"))
     prefix_cache_bytes = sum(file.stat().st_size for file in prefix_caches)
+    allowed_bytes = CacheSpace(settings.prefix_caches, settings.cache_bytes).allowed_bytes()
     return {
         "labourqa": f"{__version__}, Python {platform.python_version()}, {platform.platform()}",
         "libraries": ", ".join(libraries),
@@ -29,7 +31,8 @@ def describe_installation(settings: Settings, store: Store) -> dict[str, str]:
         else "bitsandbytes is not installed; it exists for Linux and Windows",
         "model": _describe_model(settings),
         "data": str(settings.home),
-        "prefix cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files",
+        "prefix cache": f"{prefix_cache_bytes / 1e9:.1f} GB in {len(prefix_caches)} files, "
+        f"at most {allowed_bytes / 1e9:.1f} GB (--cache-size)",
         "editions": "; ".join(map(str, store.editions.all())) or "none yet, run `labourqa ingest`",
     }
 

@@ -10,12 +10,19 @@ from labourqa.documents.document import Document, read_document
 from labourqa.errors import NoArticlesError
 from labourqa.law.inspection import Confidence, FoundAct, IngestionReport, inspect_law
 from labourqa.law.parser import parse_law
+from labourqa.law.references import show_number
 from labourqa.law.source import prepare_source
 from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.law.titles import is_repealed
 
 CONFIDENCES: tuple[Confidence, ...] = ("good", "check", "poor")
+CONFIDENCE_SENTENCES: dict[Confidence, str] = {
+    "good": "good: nothing unusual was found",
+    "check": "check: look at what is named below",
+    "poor": "poor: this is probably not read as it is printed",
+}
 POOR_SHARE_OF_PAGES = 0.3  # without text
+_SHOWN_NUMBERS = 12  # articles named in a finding
 
 
 @dataclass(frozen=True)
@@ -113,3 +120,52 @@ def _add_document_findings(report: IngestionReport, document: Document) -> Inges
         findings.append(("check", f"The encoding was guessed: {document.encoding}."))
     confidence = max([report.confidence, *(grade for grade, _ in findings)], key=CONFIDENCES.index)
     return replace(report, confidence=confidence, reasons=(*(text for _, text in findings), *report.reasons))
+
+
+def describe_law(inspection: Inspection) -> list[tuple[str, str]]:
+    """What the file and the law in it are: pairs of a label and what was recognised."""
+    report, document = inspection.report, inspection.document
+    pages = f", {document.page_count} pages" if document.page_count else ""
+    first, last = show_number(report.first_number), show_number(report.last_number)
+    return [
+        ("file", f"{document.source} ({document.format}{pages})"),
+        ("SHA-256", document.sha256),
+        ("language", report.language or "unknown"),
+        ("date of the version", report.date or "none stated"),
+        ("articles", f"{report.articles}, Art. {first} to {last}"),
+    ]
+
+
+def describe_findings(inspection: Inspection) -> list[tuple[str, str]]:
+    """What a person should compare with the file: pairs of a label and what was found."""
+    report, document = inspection.report, inspection.document
+    left_out = Counter(one.kind for one in document.left_out)
+    taken_out = [f"page headers and notes {report.dropped_lines}"]
+    taken_out += [f"{kind} {count}" for kind, count in left_out.items()]
+    rows = [
+        ("missing numbers", _list(report.missing_numbers)),
+        ("numbers used twice", _list(report.repeated_numbers)),
+        ("without text", _list(report.without_text)),
+        ("without a title", _list(report.without_own_title)),
+        ("unusually long", _list(report.unusually_long)),
+        ("unusually short", _list(report.unusually_short)),
+        ("repealed", _list(report.repealed)),
+    ]
+    if document.page_count:
+        rows.append(("pages without text", _list(list(map(str, document.pages_without_text)))))
+    if document.encoding:
+        rows.append(("encoding", document.encoding + ("" if document.encoding_is_certain else " (guessed)")))
+    if document.undecoded_characters:
+        rows.append(("undecoded characters", f"{document.undecoded_characters:,}"))
+    return [
+        *rows,
+        ("lines before the law", f"{report.front_lines}"),
+        ("lines taken out", ", ".join(taken_out)),
+        ("lines in no article", f"{report.unassigned_lines}"),
+    ]
+
+
+def _list(numbers: Sequence[str]) -> str:
+    shown = ", ".join(map(show_number, numbers[:_SHOWN_NUMBERS]))
+    more = len(numbers) - _SHOWN_NUMBERS
+    return (shown or "none") + (f" and {more} more" if more > 0 else "")

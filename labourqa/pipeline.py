@@ -26,32 +26,32 @@ from labourqa.answering.language import detect_mismatch, load_identifier
 from labourqa.answering.question import check_question, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import select_articles
-from labourqa.config import DEFAULT_EDITION, Settings, prompts_sha256
-from labourqa.engine.base import PrefixCacheHandle, ScoringResult
+from labourqa.config import DEFAULT_EDITION, Settings
+from labourqa.engine.base import PrefixCacheHandle
+from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import UncertainCodeError
+from labourqa.errors import NoArticlesError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
+from labourqa.large_code import LargeCode, is_large
 from labourqa.law.citations import find_related
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article
 from labourqa.law.windows import split_windows
 from labourqa.memory import peak_memory_bytes
-from labourqa.methods import Method, ScoringMode
+from labourqa.methods import Method
 from labourqa.models.relevance import Relevance
 from labourqa.models.texts import TEXTS_VERSION
 from labourqa.progress import Progress, SilentProgress, count_up, show_share
+from labourqa.reading import ArticleReader, Reading
 from labourqa.store import Store
 
 # Longer articles are read in windows of so many tokens, of which the best counts. No article of the embedded edition
 # is as long; on two CPU cores a longer prompt gains nothing.
 WINDOW_TOKENS = 2_048
 PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the question
-# A question without content: an article's score for it is what the model thinks of the article alone (contextual
-# calibration, Zhao et al., arXiv 2102.09690).
-CALIBRATION_QUESTION = "N/A"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,9 @@ class PreparedCode:
     windows: tuple[Article, ...]  # what the model reads: the articles, the long ones in parts
     embeddings: NDArray[np.float32]  # (vectors, dimensions): see TrainedRelevance.embed
     prefix_cache: PrefixCacheHandle | None  # None for methods that do without
+    large: LargeCode | None = (
+        None  # instead of windows, embeddings and cache, for a code that is not read whole
+    )
 
 
 class Assistant:
@@ -101,48 +104,83 @@ class Assistant:
     def ingest(
         self, path: Path | None = None, *, act: str | None = None, name: str = "", force: bool = False
     ) -> Edition:
-        """Store the code in the file at `path` (by default the embedded edition) as the current edition.
+        """Store the code in the file at `path`, by default the embedded edition, which becomes current at once.
 
-        `act` chooses among several acts of the file; `name` replaces the law's own name. Raises DocumentError,
-        NoArticlesError, and UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        Another code becomes current when it is prepared. `act` chooses among several acts of the file; `name` replaces
+        the law's own name. Raises DocumentError, NoArticlesError, and UncertainCodeError for a code that was read with
+        poor confidence, unless `force`.
         """
-        return self.store_code(inspect_file(path or DEFAULT_EDITION, act=act, name=name), force=force)
+        inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
+        return self.store_code(inspection, force=force, ready=path is None, for_everyone=path is None)
 
-    def store_code(self, inspection: Inspection, *, force: bool = False) -> Edition:
-        """Store a code that was inspected as the current edition.
+    def store_code(
+        self, inspection: Inspection, *, force: bool = False, ready: bool = False, for_everyone: bool = False
+    ) -> Edition:
+        """Store a code that was inspected, for the store's owner or for everyone.
 
-        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`.
+        It becomes the current edition if it is `ready`, else by `prepare`.
+
+        Raises UncertainCodeError for a code that was read with poor confidence, unless `force`, and NoArticlesError for
+        one without any text.
         """
         document = inspection.document
+        _check_text(inspection.code.name, inspection.code.articles)
         if inspection.report.confidence == "poor" and not force:
             raise UncertainCodeError(
                 f"{document.source} was read with little confidence: {' '.join(inspection.report.reasons)} "
                 "Check it with `labourqa ingest --dry-run`; --force stores it all the same."
             )
-        return self.store.editions.save(inspection.code, source=document.source, sha256=document.sha256)
+        return self.store.editions.save(
+            inspection.code,
+            source=document.source,
+            sha256=document.sha256,
+            ready=ready,
+            for_everyone=for_everyone,
+        )
 
     def current_edition(self) -> Edition:
-        """The edition that the setting `code` names, else the one ingested or chosen last.
+        """The edition that the setting `code` names, else the one made ready or chosen last.
 
         The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
         """
-        if not self.store.editions.all():
-            self.ingest()
         editions = self.store.editions
+        if not editions.has_ready():
+            self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
 
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
-        """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored."""
+        """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored.
+
+        An edition that is prepared for the first time is then ready for questions, and becomes the current one. For a
+        code that is too large to be read whole, each question computes what it needs (`LargeCode`).
+        """
         articles = tuple(article for article in self.store.editions.articles(edition) if not article.repealed)
-        windows = self._split_windows(articles, self._count_tokens(edition, articles))
+        _check_text(edition.code, articles)
+        counts = self._count_tokens(edition, articles)
+        if self._is_large(articles, counts):
+            self.store.editions.mark_ready(edition)
+            large = self._large_code(edition, articles, counts)
+            yield PreparedCode(edition, articles, (), np.empty((0, 0), np.float32), None, large)
+            return
+        windows = self._split_windows(articles, counts)
         embeddings = self._embed(edition, articles)
         prefix_cache = self._open_prefix_cache(windows)
+        self.store.editions.mark_ready(edition)
         try:
             yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
         finally:
             if prefix_cache is not None:
                 prefix_cache.close()
+
+    def precompute(self, edition: Edition) -> None:
+        """Compute what all questions need; of a large code, all vectors for search, in minutes.
+
+        What is interrupted continues the next time, or when questions need it.
+        """
+        with self.prepare(edition) as code:
+            if code.large:
+                code.large.embed_all()
 
     def ask(
         self,
@@ -164,12 +202,19 @@ class Assistant:
             started = time.perf_counter()
             scorer = self.models.relevance
             [vector] = encoder.encode([question], delta_share=scorer.delta_share(code.articles))
-            relevance = scorer.score(code.articles, code.embeddings, question, vector)
             named, unknown, repealed = self._resolve_mentions(question, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
             candidates = previous.selected if previous and question != asked else ()
-            to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
-            reading = self._read(question, code, to_read)
+            if code.large:
+                first = {*(reference.article for reference in named), *candidates}
+                relevance = code.large.search(question, vector, first)
+                reading = (
+                    code.large.read(question, relevance, first) if not mismatch else code.large.read_nothing()
+                )
+            else:
+                relevance = scorer.score(code.articles, code.embeddings, question, vector)
+                to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
+                reading = self._read(question, code, to_read)
             selection = select_articles(
                 reading.scores,
                 relevance,
@@ -178,6 +223,8 @@ class Assistant:
                 top=self.settings.top,
                 named=[reference.article for reference in named],
             )
+            if code.large:
+                relevance = code.large.score_paragraphs(relevance, selection.selected, vector)
         filtered = time.perf_counter()
         by_number = {article.number: article for article in code.articles}
         selected = [by_number[number] for number in selection.selected]
@@ -242,16 +289,39 @@ class Assistant:
         return counts
 
     def _split_windows(self, articles: Sequence[Article], counts: Mapping[str, int]) -> tuple[Article, ...]:
+        return tuple(window for article in articles for window in self._windows(counts, article))
+
+    def _windows(self, counts: Mapping[str, int], article: Article) -> tuple[Article, ...]:
+        """What the model reads of an article: the article itself, or parts of a long one."""
         engine = self.models.engine
         limit = min(WINDOW_TOKENS, engine.context_tokens - PROMPT_TOKENS)
-        return tuple(
-            window
-            for article in articles
-            for window in (
-                [article]
-                if counts[article.number] <= limit
-                else split_windows(article, limit, engine.count_tokens)
-            )
+        return (
+            (article,)
+            if counts[article.number] <= limit
+            else split_windows(article, limit, engine.count_tokens)
+        )
+
+    def _is_large(self, articles: Sequence[Article], counts: Mapping[str, int]) -> bool:
+        """Whether a code is not read whole: it is long, or its prefix cache would take too much of the disk."""
+        if is_large(articles):
+            return True
+        if self.method.batching != "prefix-cache":
+            return False
+        size = self.models.engine.prefix_bytes(sum(counts.values()), self.settings.cache_bits)
+        return size > CacheSpace(self.settings.prefix_caches, self.settings.cache_bytes).allowed_bytes()
+
+    def _large_code(
+        self, edition: Edition, articles: Sequence[Article], counts: Mapping[str, int]
+    ) -> LargeCode:
+        return LargeCode(
+            edition,
+            articles,
+            store=self.store,
+            models=self.models,
+            settings=self.settings,
+            method=self.method,
+            progress=self.progress,
+            split=partial(self._windows, counts),
         )
 
     def _embed(self, edition: Edition, articles: Sequence[Article]) -> NDArray[np.float32]:
@@ -280,6 +350,7 @@ class Assistant:
             scoring=self.models.engine.scoring_mode,
             folder=self.settings.prefix_caches,
             bits=self.settings.cache_bits,
+            limit_bytes=self.settings.cache_bytes,
             show_share=show_share(self.progress, "reading the code once"),
         )
 
@@ -314,44 +385,12 @@ class Assistant:
         )
         return tuple(ranked[: max(self.settings.shortlist, len(candidates))])
 
-    def _read(self, question: str, code: PreparedCode, articles: tuple[Article, ...]) -> "_Reading":
+    def _read(self, question: str, code: PreparedCode, articles: tuple[Article, ...]) -> Reading:
         """Let the model score `articles` for the question: each by its best window."""
-        engine, method = self.models.engine, self.method
-        scoring: ScoringMode = "generated" if method.scoring == "generated" else engine.scoring_mode
-        if not articles:
-            return _Reading(scoring, {}, {}, 0, 0.0)
-
         numbers = {article.number for article in articles}
         windows = [window for window in code.windows if window.number in numbers]
-        whole = len(windows) == len(articles)
-
-        def score(some: Sequence[Article], asked: str, what: str) -> ScoringResult:
-            return engine.score_articles(
-                some,
-                asked,
-                scoring=scoring,
-                batching=method.batching,
-                batch_tokens=self.settings.batch_tokens,
-                batch_articles=self.settings.batch_articles,
-                prefix_cache=code.prefix_cache,
-                show_read=count_up(self.progress, what if whole else f"parts of {what}", len(some)),
-            )
-
-        result = score(windows, question, "articles read")
-        scores: Mapping[str, float] = result.scores
-        if scoring == "yes_no" and not engine.info.server_url:  # a server's requests may cost money
-            model = f"{engine.info.name} {engine.info.revision} {engine.info.dtype} {prompts_sha256()}"
-            margins = self.store.editions.calibration_margins(code.edition, model)
-            if missing := [window for window in windows if window.number not in margins]:
-                computed = score(missing, CALIBRATION_QUESTION, "articles read without a question").scores
-                self.store.editions.save_calibration_margins(code.edition, model, computed)
-                margins |= computed
-            scores = {number: margin - margins[number] for number, margin in scores.items()}
-        best_windows: dict[str, Article] = {}
-        for window, score_of_window in zip(windows, result.articles, strict=True):
-            if score_of_window.score == result.scores[window.number]:
-                best_windows.setdefault(window.number, window)
-        return _Reading(scoring, scores, best_windows, result.tokens, result.tokenize_seconds)
+        reader = ArticleReader(self.models, self.store, self.settings, self.method, code.edition)
+        return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
         """Let the model write from the best windows of the selected articles, as many as its context holds."""
@@ -374,17 +413,6 @@ class Assistant:
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """What the model's reading of the code gave."""
-
-    scoring: ScoringMode
-    scores: Mapping[str, float]  # by number, of the articles that the model read
-    best_windows: Mapping[str, Article]  # by number; usually the article itself
-    tokens: int
-    tokenize_seconds: float
-
-
-@dataclass(frozen=True)
 class _Answered:
     answer: Answer
     first_token_at: float | None = None  # perf_counter() time; None for an answer that was not generated
@@ -392,8 +420,25 @@ class _Answered:
     generated_tokens: int = 0
 
 
+def _check_text(code: str, articles: Sequence[Article]) -> None:
+    """Raises NoArticlesError where no article has a text to answer from."""
+    if not any(article.text for article in articles if not article.repealed):
+        raise NoArticlesError(
+            f"No article of the {code} has any text, so no question could be answered; check the file with "
+            "`labourqa ingest --dry-run`."
+        )
+
+
 @contextmanager
 def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
-    """An assistant with the database that the settings name. Raises StoreError."""
+    """An assistant with the database that the settings name, for the local user. Raises StoreError."""
+    erase_old_conversations(settings)
     with Store(settings.database) as store:
         yield Assistant(settings, store, progress=progress)
+
+
+def erase_old_conversations(settings: Settings) -> None:
+    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    if settings.keep_days is not None:
+        with Store(settings.database, owner=None) as store:
+            store.conversations.erase_older(settings.keep_days)

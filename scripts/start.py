@@ -19,9 +19,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 USAGE = 'usage: python3 scripts/start.py ask "QUESTION" | COMMAND ... | test ... | lint'
 LINT = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",))
-# The fast tests first, with the share of the package that they cover.
+# The fast tests first, on all cores, with the share of the package that they cover.
 FAST = "not model and not browser and not slow"
-TESTS = (("pytest", "-m", FAST, "--cov"), ("pytest", "-m", f"not ({FAST})"))
+TESTS = (("pytest", "-m", FAST, "-n", "auto", "--cov"), ("pytest", "-m", f"not ({FAST})"))
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """An engine and an encoder without torch, which count common words: `Assistant` runs with them in fast tests."""
 
 import re
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,30 @@ class FakePrefixCache:
     def close(self) -> None:
         assert self.is_open, "closed twice"
         self.is_open = False
+
+
+@dataclass(eq=False)
+class FakeArticlePrefixes:
+    """Prefixes of single articles that are only counted; computing one takes `seconds`."""
+
+    scoring: ScoringMode
+    bits: int
+    computed: list[Article]  # shared by all questions
+    opened: list[FakePrefixCache]
+    seconds: float = 0.0
+
+    def stored(self, articles: Sequence[Article]) -> list[Article]:
+        return [article for article in articles if article in self.computed]
+
+    def compute(self, articles: Sequence[Article], *, until: float, at_least: int = 0) -> None:
+        for i, article in enumerate(articles):
+            if article not in self.computed and (i < at_least or time.monotonic() < until):
+                time.sleep(self.seconds)
+                self.computed.append(article)
+
+    def open(self, articles: Sequence[Article]) -> FakePrefixCache:
+        self.opened.append(FakePrefixCache(tuple(self.stored(articles)), self.scoring, self.bits))
+        return self.opened[-1]
 
 
 @dataclass(frozen=True)
@@ -79,6 +104,8 @@ class FakeEngine:
         self.error = error
         self.score_calls: list[ScoreCall] = []
         self.prefix_caches: list[FakePrefixCache] = []  # all that were opened
+        self.computed_prefixes: list[Article] = []  # of single articles
+        self.prefix_seconds = 0.0  # that computing one takes
         self.texts_counted = 0
         self.prompts: list[str] = []  # that it wrote an answer for
 
@@ -120,11 +147,22 @@ class FakeEngine:
         scoring: ScoringMode,
         folder: Path,
         bits: Literal[16, 8],
+        limit_bytes: int | None = None,
         show_share: Callable[[float], None],
     ) -> FakePrefixCache:
         show_share(1.0)
         self.prefix_caches.append(FakePrefixCache(tuple(articles), scoring, bits))
         return self.prefix_caches[-1]
+
+    def article_prefixes(
+        self, *, scoring: ScoringMode, folder: Path, bits: Literal[16, 8], limit_bytes: int | None
+    ) -> FakeArticlePrefixes:
+        return FakeArticlePrefixes(
+            scoring, bits, self.computed_prefixes, self.prefix_caches, self.prefix_seconds
+        )
+
+    def prefix_bytes(self, tokens: int, bits: Literal[16, 8]) -> int:
+        return tokens
 
     def count_prompt_tokens(self, prompt: str) -> int:
         return len(prompt.split())

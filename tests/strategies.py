@@ -85,6 +85,7 @@ STATEMENTS = st.builds(
     ANY_TEXT,
     st.lists(REFERENCES, max_size=2).map(tuple),
     st.lists(ANY_TEXT, max_size=2).map(tuple),
+    st.lists(REFERENCES, max_size=2).map(tuple),
 )
 HEX = st.text("0123456789abcdef", min_size=12, max_size=12)
 LOCAL_MODELS = st.builds(
@@ -120,6 +121,7 @@ RUNS = st.builds(
         batch_articles=COUNTS,
         cache_bits=st.sampled_from([8, 16]),
         answer_tokens=COUNTS,
+        read_seconds=st.floats(0, 1e6),
     ),
     version=ANY_TEXT,
     prompts_sha256=HEX,
@@ -143,6 +145,7 @@ def reports(draw: st.DrawFn) -> Report:
             read=draw(COUNTS),
             threshold=draw(FLOATS),
             top=draw(st.one_of(st.none(), COUNTS)),
+            unread=frozenset(draw(st.lists(st.sampled_from(numbers)))) if numbers else frozenset(),
         ),
         out_of_scope=draw(st.floats(0, 1)),
         unknown=tuple(draw(st.lists(REFERENCES, max_size=2))),

@@ -36,6 +36,8 @@ def test_the_file_in_the_data_folder_counts_when_the_current_folder_has_none(hom
     ("flags", "sentence"),
     [
         ({"cache_bits": "4"}, "cache_bits is one of 16, 8"),
+        ({"cache_size": "-1"}, "cache_size is a number of gigabytes, not '-1'"),
+        ({"read_seconds": "long"}, "read_seconds is a number of seconds, not 'long'"),
         ({"precision": "int2"}, "precision is one of auto, float32"),
         ({"method": "magic"}, "method is one of auto, article-cache"),
         ({"top": "0"}, "top is a whole number of at least 1"),
@@ -44,6 +46,9 @@ def test_the_file_in_the_data_folder_counts_when_the_current_folder_has_none(hom
         ({"threshold": "high"}, "threshold is a number"),
         ({"threshold": "nan"}, "threshold is a number"),
         ({"log": "perhaps"}, "log is true or false"),
+        ({"open_page": "2"}, "open_page is true or false"),
+        ({"keep_days": "0"}, "keep_days is a whole number of at least 1"),
+        ({"passphrase": "secret"}, "passphrase has at least 8 characters"),
         ({"model": " "}, "model is empty"),
         ({"colour": "red"}, "'colour' is not a setting"),
     ],

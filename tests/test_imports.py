@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "files", "text", "memory", "progress", "methods", "config",
-    "law", "documents", "models", "engine", "answering", "store", "evaluation", "ingestion", "pipeline",
+    "law", "documents", "models", "engine", "answering", "store", "evaluation", "ingestion", "reading", "large_code",
+    "pipeline",
     "benchmark", "doctor", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {

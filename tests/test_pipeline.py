@@ -21,11 +21,8 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
 from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE
 from labourqa.models.texts import TEXTS_VERSION
-from labourqa.pipeline import (
-    CALIBRATION_QUESTION,
-    Assistant,
-    open_assistant,
-)
+from labourqa.pipeline import Assistant, open_assistant
+from labourqa.reading import CALIBRATION_QUESTION
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code
 from tests.fakes import SMALL, FakeEncoder, FakeEngine, RecordingProgress, fake_models
@@ -401,7 +398,9 @@ def test_an_older_edition_is_asked_when_it_is_named(make_assistant: MakeAssistan
     assert assistant.ask(NIGHT, edition=older).selection.selected == ("2",)
 
 
-def test_a_file_is_ingested_as_the_current_edition(make_assistant: MakeAssistant, tmp_path: Path) -> None:
+def test_a_file_becomes_the_current_edition_when_questions_to_it_can_be_answered(
+    make_assistant: MakeAssistant, small_edition: Edition, tmp_path: Path
+) -> None:
     path = tmp_path / "code.txt"
     titles = ["Wages", "Rest", "Leave", "Notice", "Strikes"]
     articles = "".join(
@@ -411,7 +410,12 @@ def test_a_file_is_ingested_as_the_current_edition(make_assistant: MakeAssistant
     assistant = make_assistant()
     edition = assistant.ingest(path)
     assert edition.source == "code.txt"
-    assert assistant.current_edition() == edition
+    assert assistant.current_edition() == small_edition
+    with assistant.prepare(edition):
+        assert assistant.current_edition() == edition
+    assistant.store.editions.choose(small_edition)
+    with assistant.prepare(edition):  # only the first time
+        assert assistant.current_edition() == small_edition
     assert [a.title for a in assistant.store.editions.articles(edition)] == titles
 
 
@@ -499,6 +503,7 @@ def test_of_a_paragraph_that_does_not_exist_the_article_is_named(code: Code) -> 
     assert (named, unknown) == ((Reference("144"), Reference("57", "1")), (Reference("144", "99"),))
 
 
+@pytest.mark.slow
 def test_a_question_is_answered_without_importing_torch(tmp_path: Path) -> None:
     ask_without_models = (
         "import json, sys\n"

@@ -12,7 +12,8 @@ from labourqa.config import REFERENCE_CASES, Settings
 from labourqa.engine.startup import Models
 from labourqa.evaluation.cases import read_cases
 from labourqa.law.structure import Code
-from labourqa.pipeline import CALIBRATION_QUESTION, Assistant
+from labourqa.pipeline import Assistant
+from labourqa.reading import CALIBRATION_QUESTION
 from labourqa.store import Store
 from tests.fakes import RecordingProgress
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import answer_view
+import edition_chooser
 import streamlit as st
 from messages import ProgressBars, user_errors
 from server import wait_for_models
-from visitor import current_edition, current_settings, open_store
+from visitor import current_edition, current_settings, find_edition, open_store
 
 from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
 from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
@@ -16,6 +17,7 @@ from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
+from labourqa.law.edition import Edition
 from labourqa.pipeline import Assistant
 from labourqa.text import escape_markdown
 
@@ -38,15 +40,19 @@ def show() -> None:
             answer_view.show_answer(answer, f"answer-{conversation}-{number}")
     if answers:
         _show_export(_conversation_title(conversation), answers)
-    typed = st.chat_input(
-        "Ask a follow-up or a new question" if answers else "Ask a question in plain words",
-        max_chars=MAX_QUESTION_CHARACTERS,
-        submit_mode="disable",
-        key="question",
-    )
+    edition = _find_edition(answers)
+    with st.bottom:
+        _show_edition(edition, answers)
+        typed = st.chat_input(
+            "Ask a follow-up or a new question" if answers else "Ask a question in plain words",
+            max_chars=MAX_QUESTION_CHARACTERS,
+            submit_mode="disable",
+            disabled=edition is None,
+            key="question",
+        )
     question = typed or st.session_state.pop("pending", None)
-    if question:
-        _ask(question, conversation)
+    if question and edition:
+        _ask(question, conversation, edition)
     elif "asking" in st.session_state:
         _show_stopped(st.session_state.asking)
     elif not answers:
@@ -72,6 +78,31 @@ def _load_conversation() -> int | None:
     return loaded
 
 
+def _find_edition(answers: Sequence[LoggedAnswer]) -> Edition | None:
+    """The edition of the conversation, or the visitor's for a new one; None if the conversation's was removed."""
+    with open_store() as store:
+        return find_edition(store, answers[-1].report.run.edition) if answers else current_edition(store)
+
+
+def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> None:
+    """Which edition answers; a new conversation may choose another one."""
+    if not answers:
+        assert edition is not None
+        edition_chooser.show(edition, "ask-edition")
+    elif edition:
+        st.caption(
+            f":material/gavel: {escape_markdown(f'{edition.code}, {edition_chooser.describe_version(edition)}')}",
+            help="A conversation stays with its code. Start a new conversation to ask another one.",
+        )
+    else:
+        removed = answers[-1].report.run.edition
+        st.caption(
+            escape_markdown(
+                f"{removed} is no longer stored. Start a new conversation, or add the file again."
+            )
+        )
+
+
 def _conversation_title(conversation: int | None) -> str:
     with open_store() as store:
         title = store.conversations.title(conversation) if conversation else ""
@@ -80,13 +111,10 @@ def _conversation_title(conversation: int | None) -> str:
 
 def _show_welcome() -> None:
     st.title("Ask the labour code", anchor=False)
-    with open_store() as store:
-        edition = current_edition(store)
     st.markdown(
         "A language model on this machine reads **every article** for your question. The answer rests on the articles "
         f"that matter and names them. {NOTICE}"
     )
-    st.caption(f"The answers come from the {escape_markdown(str(edition))}.")
     st.markdown("For example:")
     for case in read_cases(REFERENCE_CASES):
         if st.button(escape_markdown(case.question), key=f"example-{case.id}", width="stretch"):
@@ -111,7 +139,7 @@ def _show_export(title: str, answers: Sequence[LoggedAnswer]) -> None:
         )
 
 
-def _ask(question: str, conversation: int | None) -> None:
+def _ask(question: str, conversation: int | None, edition: Edition) -> None:
     state = st.session_state
     state.asking = question  # stays in the session if the visitor stops the run
     with st.chat_message("user"):
@@ -119,15 +147,17 @@ def _ask(question: str, conversation: int | None) -> None:
     with st.chat_message("assistant", avatar=ASSISTANT_AVATAR), user_errors():
         st.button("Stop", icon=":material/stop_circle:", key="stop")
         with st.status("Reading the code", expanded=True):
-            answer = _answer(question, ProgressBars(), conversation)
+            answer = _answer(question, ProgressBars(), conversation, edition)
         state.answers = [*state.answers, answer]
         del state.asking
         st.rerun()
     del state.asking  # an error has been shown
 
 
-def _answer(question: str, progress: ProgressBars, conversation: int | None) -> LoggedAnswer:
-    """Answer the question, log the answer, and make its conversation the session's."""
+def _answer(
+    question: str, progress: ProgressBars, conversation: int | None, edition: Edition
+) -> LoggedAnswer:
+    """Answer the question from `edition`, log the answer, and make its conversation the session's."""
     check_question(question)
     models = wait_for_models(progress.show_done)
     settings = current_settings()
@@ -136,7 +166,7 @@ def _answer(question: str, progress: ProgressBars, conversation: int | None) -> 
         report = Assistant(settings, store, models=models, progress=progress).ask(
             question,
             previous=earlier[-1].report.turn if earlier else None,
-            edition=current_edition(store),
+            edition=edition,
         )
         answer_id = None
         if settings.log:

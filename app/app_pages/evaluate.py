@@ -9,8 +9,8 @@ from pathlib import Path
 import altair as alt
 import streamlit as st
 from messages import ProgressBars, user_errors
-from server import server, wait_for_models
-from visitor import current_edition, current_settings, open_store
+from server import wait_for_models
+from visitor import current_edition, current_settings, evaluations_folder, open_store
 
 from labourqa.answering.report import Report
 from labourqa.config import REFERENCE_CASES
@@ -35,7 +35,7 @@ MEASURES = {  # name in the summary -> label and explanation
 def show() -> None:
     st.title("Evaluation", anchor=False)
     with user_errors():
-        evaluations = server().settings.home / "evaluations"
+        evaluations = evaluations_folder()
         earlier = sorted((path.parent.name for path in evaluations.glob(f"*/{QUESTIONS}")), reverse=True)
         if to_run := st.session_state.pop("evaluation-to-run", None):
             st.session_state.evaluation = to_run

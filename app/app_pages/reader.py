@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import article_view
+import edition_chooser
 import streamlit as st
 from messages import show_error, user_errors
-from navigation import reference_from_query, reference_to_query
+from navigation import edition_from_query, place_to_query, reference_from_query
 from visitor import current_edition, open_store
 
 from labourqa.errors import UnknownArticleError
@@ -26,8 +27,10 @@ MARKS = (
 def show() -> None:
     st.title("The code", anchor=False)
     with user_errors(), open_store() as store:
-        edition = current_edition(store)
-        st.caption(escape_markdown(str(edition)))
+        edition = edition_from_query(store) or current_edition(store)
+        if "code" in st.query_params and not edition_from_query(store):
+            st.warning("The edition that this address names is not stored; this is the current one.")
+        edition_chooser.show(edition, "reader-edition")
         words = st.text_input(
             "Search the code",
             placeholder="Words, or an article such as 144(4)",
@@ -69,6 +72,7 @@ def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
     headings = filter(None, (article.part, article.chapter, article.section))
     st.caption(escape_markdown(" · ".join(headings)))
     st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
+    article_view.show_state(store, edition, article)
     article_view.show_paragraphs(article, [reference])
     mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
     mentioned.pop(article.number, None)
@@ -130,7 +134,9 @@ def _show_article_button(number: str, title: str = "", *, key: str, icon: str | 
 def _open(reference: Reference | None) -> None:
     """Go to an article, or with None to the table of contents."""
     st.session_state.search = ""
-    st.query_params.from_dict(reference_to_query(reference) if reference else {})
+    with open_store() as store:
+        edition = edition_from_query(store) or current_edition(store)
+    st.query_params.from_dict(place_to_query(edition, reference))
 
 
 show()

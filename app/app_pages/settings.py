@@ -1,25 +1,20 @@
-"""Settings: the visitor's own, the edition, the server's model, what is installed, and erasing conversations."""
+"""Settings: the visitor's own, the codes, the server's model, what is installed, and erasing conversations."""
 
-import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
+import code_upload
+import edition_chooser
 import streamlit as st
 from messages import user_errors
 from server import server
-from streamlit.runtime.uploaded_file_manager import UploadedFile
-from visitor import choose_edition, choose_settings, current_edition, current_settings, open_store
+from visitor import choose_settings, current_edition, current_settings, is_local_user, open_store
 
 from labourqa.config import ANSWER_KINDS, PRECISIONS, load_settings
 from labourqa.doctor import describe_installation
-from labourqa.ingestion import Inspection, inspect_file
 from labourqa.law.edition import Edition
-from labourqa.law.references import show_number
 from labourqa.methods import METHODS, QUESTION_METHODS
-from labourqa.pipeline import Assistant
+from labourqa.store.owners import EVERYONE
 from labourqa.text import escape_markdown
 
 
@@ -27,9 +22,15 @@ def show() -> None:
     st.title("Settings", anchor=False)
     with user_errors():
         _show_visitor_settings()
-        _show_editions()
-        _show_model()
-        _show_installation()
+        _show_codes()
+        if is_local_user():
+            _show_model()
+            _show_installation()
+        else:
+            _show_loaded_model()
+            st.caption(
+                "The owner of this machine chooses the model: with the link that the server prints at its start."
+            )
         _show_erasing()
 
 
@@ -80,68 +81,40 @@ def _describe_method(name: str) -> str:
     return f"{name}: {what}"
 
 
-def _show_editions() -> None:
-    st.header("The labour code", anchor=False)
+def _show_codes() -> None:
+    st.header("Codes", anchor=False)
     with open_store() as store:
-        labels = _label_editions(store.editions.all())
-        current = current_edition(store)
-    if st.session_state.get("edition-choice") not in labels:  # not chosen yet, or removed meanwhile
-        st.session_state["edition-choice"] = current
-    choose_edition(
-        st.selectbox("Answer from", list(labels), format_func=labels.__getitem__, key="edition-choice")
-    )
-    uploaded = st.file_uploader(
-        "Another code (PDF, Word, web page, Akoma Ntoso or text)",
-        ["pdf", "docx", "html", "htm", "xml", "md", "txt"],
-        key=f"upload-{st.session_state.get('stored-uploads', 0)}",  # empty again once a code was stored
-    )
-    if uploaded is not None:
-        with _temporary_file(uploaded) as path:
-            _show_preview(inspect_file(path))
-        st.button("Store this code", type="primary", key="store-code", on_click=_store_code, args=(uploaded,))
+        edition_chooser.show(current_edition(store), "settings-edition")
+        stored = store.editions.describe()
+    rows = [
+        {
+            "code": one.edition.code,
+            "edition": one.edition.date or "without a date",
+            "articles": one.articles,
+            "file": one.edition.source,
+            "SHA-256": one.edition.sha256[:8],
+            "for": "everyone" if EVERYONE in one.owners else "you",
+        }
+        for one in stored
+    ]
+    st.dataframe(rows, hide_index=True)
+    _show_removal([one.edition for one in stored])
+    code_upload.show()
 
 
-def _label_editions(editions: Sequence[Edition]) -> dict[Edition, str]:
-    """Different labels, as a selectbox needs: two files of one name may hold different texts of one version."""
-    count = Counter(map(str, editions))
-    return {
-        edition: f"{edition}, SHA-256 {edition.sha256[:8]}" if count[str(edition)] > 1 else str(edition)
-        for edition in editions
-    }
-
-
-def _show_preview(inspection: Inspection) -> None:
-    """What was recognised in an uploaded document, and what the visitor should check before it is stored."""
-    code = inspection.code
-    first, last = (escape_markdown(show_number(code.articles[index].number)) for index in (0, -1))
-    with st.container(border=True):
-        st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
-        st.markdown(
-            f"{len(code.articles)} articles recognised, Art. {first} to {last}. Are these its articles?"
-        )
-        for reason in inspection.report.reasons:
-            st.warning(escape_markdown(reason))
-        rows = [{"article": show_number(article.number), "title": article.title} for article in code.articles]
-        st.dataframe(rows, hide_index=True, height=240)
-        st.caption("Once stored, it is the current edition. The model reads it once before the first answer.")
-
-
-def _store_code(uploaded: UploadedFile) -> None:
-    """A callback, which runs before the page is drawn again, so that the new edition can be chosen there."""
-    with user_errors(), _temporary_file(uploaded) as path, open_store() as store:
-        # Stored even if it was read with little confidence: the visitor has seen why.
-        edition = Assistant(current_settings(), store).ingest(path, force=True)
-        choose_edition(edition)
-        st.session_state["edition-choice"] = edition
-        st.session_state["stored-uploads"] = st.session_state.get("stored-uploads", 0) + 1
-
-
-@contextmanager
-def _temporary_file(uploaded: UploadedFile) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(uploaded.name).name
-        path.write_bytes(uploaded.getvalue())
-        yield path
+def _show_removal(editions: Sequence[Edition]) -> None:
+    """The visitor's own codes can be removed."""
+    with open_store() as store:
+        own = [edition for edition in editions if store.editions.is_own(edition)]
+    if not own:
+        return
+    with st.popover("Remove a code", icon=":material/delete:", type="tertiary"):
+        chosen = st.selectbox("Code to remove", own, key=f"remove-{len(own)}")
+        st.write("Conversations about it stay, but cannot be continued.")
+        if st.button("Remove", key="remove-code"):
+            with open_store() as store:
+                store.editions.remove(chosen)
+            st.rerun()
 
 
 def _show_model() -> None:
@@ -159,6 +132,10 @@ def _show_model() -> None:
             chosen = load_settings({"model": model, "precision": precision})  # checks both
             server().load(replace(settings, model=chosen.model, precision=chosen.precision))
             st.rerun()
+    _show_loaded_model()
+
+
+def _show_loaded_model() -> None:
     models = server().loading.models
     if models:
         info = models.engine.info
@@ -179,15 +156,18 @@ def _show_erasing() -> None:
     with open_store() as store:
         count = len(store.conversations.search())
     st.write(
-        f"{count} conversation{'' if count == 1 else 's'} stored in a database on this machine, and nowhere else."
+        f"{count} conversation{'' if count == 1 else 's'} of yours stored in a database on this machine, and nowhere "
+        "else. Other visitors cannot see them; the owner of the machine can."
     )
+    if days := server().settings.keep_days:
+        st.write(f"A conversation that is not continued for {days} days is erased.")
     if st.button("Forget everything", icon=":material/delete_forever:", disabled=not count, key="forget"):
         _confirm_erasing()
 
 
 @st.dialog("Forget everything?")
 def _confirm_erasing() -> None:
-    st.write("All questions, answers and feedback are erased from this machine for good.")
+    st.write("All your questions, answers and feedback are erased from this machine for good.")
     if st.button("Erase all conversations", type="primary", key="erase"):
         with open_store() as store:
             store.conversations.erase_all()

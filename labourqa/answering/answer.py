@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -100,13 +101,9 @@ def quote_answer(
         if passages and (words + more > limit or (score < best - PARAGRAPH_MARGIN and not is_named)):
             continue
         words += more
-        lines = [
-            f"{one.reference.point}) {one.quote}" if one.reference.point else one.quote for one in quoted
-        ]
-        before = [paragraph.lead] if quoted[0].reference.point else []
-        statements.append(Statement("\n".join([*before, *lines]), tuple(one.reference for one in quoted), ()))
-        lines = [f"{line} [{one.reference}]" for line, one in zip(lines, quoted, strict=True)]
-        passages.append("\n".join([*before, *lines]))
+        statement, passage = _format_quotation(article, paragraph, quoted)
+        statements.append(statement)
+        passages.append(passage)
         citations += quoted
         quoted_articles.append(article)
     lead = _lead(tuple(dict.fromkeys(quoted_articles or articles)))
@@ -144,6 +141,44 @@ def _quote(article: Article, paragraph: Paragraph, relevance: ParagraphRelevance
         Citation(Reference(article.number, paragraph.number, point.number), point.text, supported=True)
         for point in points
     ]
+
+
+def _format_quotation(
+    article: Article, paragraph: Paragraph, quoted: Sequence[Citation]
+) -> tuple[Statement, str]:
+    """A quoted paragraph as a statement, and as text with references.
+
+    Of a list that is quoted in part, a line stands for the points that are not shown.
+    """
+    references = tuple(one.reference for one in quoted)
+    if not references[0].point:
+        return Statement(quoted[0].quote, references, ()), f"{quoted[0].quote} [{references[0]}]"
+    shown = {reference.point: reference for reference in references}
+    lines = [paragraph.lead] if paragraph.lead else []
+    cited = list(lines)
+    omitted: list[str] = []
+    for are_shown, group in groupby(paragraph.points, lambda point: point.number in shown):
+        points = list(group)
+        if are_shown:
+            lines += [f"{point.number}) {point.text}" for point in points]
+            cited += [f"{point.number}) {point.text} [{shown[point.number]}]" for point in points]
+        else:
+            numbers = [point.number for point in points]
+            omitted += numbers
+            lines.append(f"… {_list_points(numbers)} not shown")
+            cited.append(lines[-1])
+    if paragraph.tail:
+        lines.append(paragraph.tail)
+        cited.append(paragraph.tail)
+    hidden = tuple(Reference(article.number, paragraph.number, number) for number in omitted)
+    return Statement("\n".join(lines), references, (), hidden), "\n".join(cited)
+
+
+def _list_points(numbers: Sequence[str]) -> str:
+    """ "5), 6)" or, of more than three, "5) to 9)"."""
+    if len(numbers) > 3:
+        return f"{show_number(numbers[0])}) to {show_number(numbers[-1])})"
+    return ", ".join(f"{show_number(number)})" for number in numbers)
 
 
 def answer_prompt(question: str, articles: Sequence[Article]) -> str:

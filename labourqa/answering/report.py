@@ -63,6 +63,7 @@ class RunSettings:
     batch_articles: int
     cache_bits: int
     answer_tokens: int
+    read_seconds: float = Settings.read_seconds  # since 0.2
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,17 @@ class Report:
         return Turn(self.resolved_question, self.selection.selected)
 
     @property
+    def reading_limit(self) -> str:
+        """A sentence about a code that was too large to be read whole in the time; "" for others."""
+        read, articles = self.selection.read, len(self.titles)
+        if not read or not self.selection.unread or self.run.method == "shortlist":
+            return ""
+        return (
+            f"{read:,} of {articles:,} articles read, the best ones by their words and meaning; "
+            "more time (--read-seconds) reads more."
+        )
+
+    @property
     def ranked_numbers(self) -> list[str]:
         """Numbers of all articles, best score first."""
         scores = self.selection.scores
@@ -164,6 +176,7 @@ class Report:
                 for number, title in self.titles.items()
             ],
             "read": selection.read,
+            "unread": [number for number in self.titles if number in selection.unread],
             "selected": list(selection.selected),
             "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
@@ -178,6 +191,7 @@ class Report:
                         "text": statement.text,
                         "references": [asdict(reference) for reference in statement.references],
                         "doubts": list(statement.doubts),
+                        "omitted": [asdict(reference) for reference in statement.omitted],
                     }
                     for statement in answer.statements
                 ],
@@ -207,6 +221,7 @@ class Report:
                 read=document["read"],
                 threshold=document["threshold"],
                 top=document["top"],
+                unread=frozenset(document.get("unread", [])),  # since 0.2
             ),
             out_of_scope=document["outside"],
             unknown=tuple(parse_reference(text) for text in document["unknown"]),
@@ -220,6 +235,9 @@ class Report:
                         statement["text"],
                         tuple(Reference(**reference) for reference in statement["references"]),
                         tuple(statement["doubts"]),
+                        tuple(
+                            Reference(**reference) for reference in statement.get("omitted", [])
+                        ),  # since 0.3
                     )
                     for statement in answer["statements"]
                 ),
@@ -258,6 +276,7 @@ def describe_run(edition: Edition, model: ModelInfo, encoder: str, method: str, 
             batch_articles=settings.batch_articles,
             cache_bits=settings.cache_bits,
             answer_tokens=settings.answer_tokens,
+            read_seconds=settings.read_seconds,
         ),
         version=__version__,
         prompts_sha256=prompts_sha256(),

@@ -12,7 +12,7 @@ OUT_OF_SCOPE_LOG_PROBABILITY = -0.7
 # a token, or of a probe's log-odds.
 WEIGHTS: Mapping[ScoringMode, float] = {"query_likelihood": 5.0, "probe": 2.0}
 # With such a sum, articles within this much of the best are selected: few for a narrow question, more for a broad one.
-MARGINS: Mapping[ScoringMode, float] = {"query_likelihood": 10.0, "probe": 7.0}
+MARGINS: Mapping[ScoringMode, float] = {"query_likelihood": 10.0, "probe": 12.0}
 SMALL_MODEL_TOP = 12
 
 
@@ -23,6 +23,7 @@ class Selection:
     read: int  # articles that the model read
     threshold: float
     top: int | None  # the most that may be selected besides those that the question names
+    unread: frozenset[str] = frozenset()  # numbers of the articles that the model did not read
 
 
 def select_articles(
@@ -60,7 +61,14 @@ def select_articles(
     if top is None and weight is not None:
         top = SMALL_MODEL_TOP
     selected = select_above(threshold, candidates, top)
-    return Selection(scores, tuple(dict.fromkeys([*named, *selected])), len(read_scores), threshold, top)
+    return Selection(
+        scores,
+        tuple(dict.fromkeys([*named, *selected])),
+        len(read_scores),
+        threshold,
+        top,
+        unread=frozenset(scores).difference(read_scores),
+    )
 
 
 def select_above(threshold: float, scores: Mapping[str, float], top: int | None = None) -> list[str]:

@@ -80,6 +80,9 @@ class Statement:
     text: str
     references: tuple[Reference, ...]
     doubts: tuple[str, ...]
+    omitted: tuple[
+        Reference, ...
+    ] = ()  # points of a quoted list that are not shown; the text says so at their place
 
 
 def check_statements(text: str, articles: Sequence[Article]) -> tuple[Statement, ...]:

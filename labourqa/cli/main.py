@@ -23,7 +23,7 @@ COMMANDS = {
     "eval": "Measure the answers to a file of questions.",
     "bench": "Compare the methods of reading the whole code on this machine.",
     "models": "List, fetch or verify model files.",
-    "history": "List the questions asked on this machine.",
+    "history": "List the questions that you asked on this machine.",
     "ui": "Open the page in a browser.",
     "doctor": "Show what is installed, and where.",
 }

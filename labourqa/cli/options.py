@@ -38,6 +38,11 @@ MODEL_OPTIONS: tuple[Decorator, ...] = (
         type=click.Choice(CACHE_BITS),
         help="Bits of each number in the prefix cache (default: 16).",
     ),
+    click.option(
+        "--cache-size",
+        metavar="GB",
+        help="Gigabytes that all prefix caches may take on disk (default: half of the free disk).",
+    ),
 )
 BATCH_TOKENS: Decorator = click.option(
     "--batch-tokens", metavar="N", help="Tokens of one batch, padding included (default: 10000)."
@@ -58,6 +63,11 @@ ANSWER_OPTIONS: tuple[Decorator, ...] = (
         help="Articles that the model reads with --method shortlist (default: 12).",
     ),
     BATCH_TOKENS,
+    click.option(
+        "--read-seconds",
+        metavar="SECONDS",
+        help="Time to search and read a code that is too large to be read whole (default: 6).",
+    ),
     click.option("--answer-tokens", metavar="N", help="Longest written answer, in tokens (default: 400)."),
 )
 

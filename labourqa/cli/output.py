@@ -1,7 +1,8 @@
 """Prints results to stdout and messages to stderr."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from labourqa.answering.export import NOTICE
 from labourqa.answering.report import Report
 from labourqa.config import Settings
 from labourqa.engine.startup import Models
+from labourqa.errors import StoreError
 from labourqa.law.references import show_number
 from labourqa.text import printable
 
@@ -32,6 +34,15 @@ def warn_of_code_setting(settings: Settings) -> None:
     """Say that a setting decides which code is used, whatever was ingested or chosen last."""
     if settings.code:
         print_message(f"The setting code = {settings.code!r} decides which code is used.")
+
+
+@contextmanager
+def explain_unrecorded() -> Iterator[None]:
+    """Where an answer that was printed cannot be stored, say so; the answer stands."""
+    try:
+        yield
+    except StoreError as error:
+        print_message(f"The question and the answer were not recorded. {error}")
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
@@ -81,13 +92,15 @@ def _print_answer(report: Report) -> None:
     if not answer.complete:
         limit = report.run.settings.answer_tokens
         print_result(f"  The answer stopped at its limit of {limit} tokens; --answer-tokens raises it.")
+    if report.reading_limit:
+        print_result(f"\n{report.reading_limit}")
     print_result(f"\n{report.run.edition}. {NOTICE}")
 
 
 def _print_costs(report: Report) -> None:
     seconds = report.seconds
     print_message(
-        f"{report.selection.read} of {len(report.titles)} articles read by the model "
+        f"{report.selection.read:,} of {len(report.titles):,} articles read by the model "
         f"({report.tokens.filter:,} tokens, {report.run.method}), {len(report.selection.selected)} selected"
     )
     print_message(

@@ -66,6 +66,32 @@ class PrefixCacheHandle(Protocol):
     def close(self) -> None: ...
 
 
+class OpenArticlePrefixes(PrefixCacheHandle, Protocol):
+    """The cached prefixes of some articles, open for scoring."""
+
+    @property
+    def articles(self) -> Sequence[Article]: ...
+
+
+class ArticlePrefixes(Protocol):
+    """The cached prefixes of single articles, of which only those exist that questions needed."""
+
+    def stored(self, articles: Sequence[Article]) -> list[Article]:
+        """Those of the articles whose prefix is stored."""
+        ...
+
+    def compute(self, articles: Sequence[Article], *, until: float, at_least: int = 0) -> None:
+        """Compute and store the prefixes that are missing, in order, until the time is over.
+
+        `until` is a time of `time.monotonic`; the first `at_least` articles get theirs in any case.
+        """
+        ...
+
+    def open(self, articles: Sequence[Article]) -> OpenArticlePrefixes:
+        """Those of the prefixes that are stored; close them after use."""
+        ...
+
+
 class Engine(Protocol):
     """A language model, on this machine or on a server. Methods may be called from several threads."""
 
@@ -123,13 +149,28 @@ class Engine(Protocol):
         scoring: ScoringMode,
         folder: Path,
         bits: Literal[16, 8],
+        limit_bytes: int | None = None,
         show_share: Callable[[float], None],
     ) -> PrefixCacheHandle:
         """Open the prefix cache of `articles` in `folder`; build it first if it is not there.
 
+        To build it, other caches are removed until all together take at most `limit_bytes` (see `CacheSpace`).
         `show_share` receives the share that is built, 0 to 1; it is not called when nothing has to be built.
         Raises EngineError when this engine has no prefix cache, or the disk cannot hold it.
         """
+        ...
+
+    def article_prefixes(
+        self, *, scoring: ScoringMode, folder: Path, bits: Literal[16, 8], limit_bytes: int | None
+    ) -> ArticlePrefixes:
+        """The cached prefixes of single articles in `folder`.
+
+        Raises EngineError when this engine has no prefix cache.
+        """
+        ...
+
+    def prefix_bytes(self, tokens: int, bits: Literal[16, 8]) -> int:
+        """What the prefixes of articles with so many tokens take in a cache; 0 for an engine without one."""
         ...
 
     def count_prompt_tokens(self, prompt: str) -> int:

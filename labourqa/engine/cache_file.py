@@ -43,9 +43,30 @@ class CacheSpec:
         # float16 has three more bits of mantissa than bfloat16, and keys and values do not need bfloat16's range.
         return torch.float16 if self.dtype == torch.float32 else self.dtype
 
+    @property
+    def token_bytes(self) -> int:
+        """What the keys and values of a token take."""
+        number_bytes = self.head_dim * self.stored_dtype.itemsize + (2 if self.bits == 8 else 0)
+        return 2 * self.layers * self.kv_heads * number_bytes
+
     def tensor_names(self, layer: int) -> list[str]:
         names = [f"{layer}.keys", f"{layer}.values"]
         return names + [f"{name}.scales" for name in names] if self.bits == 8 else names
+
+
+def encode_numbers(numbers: torch.Tensor, spec: CacheSpec) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Keys or values, (kv_heads, tokens, head_dim), as they are stored, and with 8 bits their scales.
+
+    Raises EngineError when a number does not fit into 16 bits.
+    """
+    scales = None
+    if spec.bits == 8:
+        scales = (numbers.abs().amax(-1) / 127).clamp_min(1e-8).to(torch.float16)  # (kv_heads, tokens)
+        numbers = (numbers / scales[..., None].to(numbers.dtype)).round().clamp(-127, 127)
+    stored = numbers.to(spec.stored_dtype)
+    if spec.bits == 16 and not stored.isfinite().all():
+        raise EngineError("This model's keys and values exceed 16 bits; choose --method packed.")
+    return stored, scales
 
 
 def read_tensors(path: Path, fingerprint: str) -> tuple[dict[str, torch.Tensor], list[int]]:
@@ -105,13 +126,10 @@ class CacheFileWriter:
         self._progress.unlink(missing_ok=True)
 
     def _write(self, name: str, span: slice, numbers: torch.Tensor) -> None:
-        if self._spec.bits == 8:
-            scales = (numbers.abs().amax(-1) / 127).clamp_min(1e-8).to(torch.float16)  # (kv_heads, tokens)
+        stored, scales = encode_numbers(numbers, self._spec)
+        self._tensors[name][:, span] = stored.cpu()
+        if scales is not None:
             self._tensors[f"{name}.scales"][:, span] = scales.cpu()
-            numbers = (numbers / scales[..., None].to(numbers.dtype)).round().clamp(-127, 127)
-        self._tensors[name][:, span] = numbers.to(self._spec.stored_dtype).cpu()
-        if self._spec.bits == 16 and not self._tensors[name][:, span].isfinite().all():
-            raise EngineError("This model's keys and values exceed 16 bits; choose --method packed.")
 
     def _read_progress(self) -> None:
         try:

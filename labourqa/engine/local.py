@@ -17,8 +17,10 @@ from labourqa.engine.base import (
     PrefixCacheHandle,
     ScoringResult,
 )
+from labourqa.engine.cache_space import CacheSpace, mark_used
 from labourqa.engine.decoder import Decoder
 from labourqa.engine.prefix_cache import OpenPrefixCache, PrefixCache, PrefixCachePool, open_cache_file
+from labourqa.engine.prefix_files import OpenPrefixFiles, PrefixComputer, PrefixFiles
 from labourqa.engine.prompts import PromptTokenizer
 from labourqa.engine.request_batching import RequestBatcher, ScoringRequest
 from labourqa.engine.runner import ModelRunner
@@ -124,6 +126,7 @@ class LocalEngine:
         scoring: ScoringMode,
         folder: Path,
         bits: Literal[16, 8],
+        limit_bytes: int | None = None,
         show_share: Callable[[float], None],
     ) -> OpenPrefixCache:
         self._check_batching("prefix-cache")
@@ -140,13 +143,35 @@ class LocalEngine:
                 revision=f"{self.info.revision} {self.info.dtype}",
                 pass_tokens=self.runner.pass_tokens,
                 compute=self.compute_prefixes,
+                limit_bytes=limit_bytes,
                 show_share=show_share,
             )
             if self.runner.device.type == "cuda":
                 cache.move_to(self.runner.device)
             return cache
 
-        return self._pool.acquire(articles, scoring, bits, open_file)
+        opened = self._pool.acquire(articles, scoring, bits, open_file)
+        mark_used(opened.cache.path)
+        return opened
+
+    def article_prefixes(
+        self, *, scoring: ScoringMode, folder: Path, bits: Literal[16, 8], limit_bytes: int | None
+    ) -> PrefixFiles:
+        self._check_batching("prefix-cache")
+        self.runner.release_second_copy()
+        computer = PrefixComputer(
+            spec=self.runner.cache_spec(bits),
+            revision=f"{self.info.name} {self.info.revision} {self.info.dtype}",
+            device=self.runner.device,
+            pass_tokens=self.runner.pass_tokens,
+            describe=partial(self.tokenizer.describe_prefix, scoring),
+            tokenize=partial(self.tokenizer.prefix, scoring),
+            compute=self.compute_prefixes,
+        )
+        return PrefixFiles(CacheSpace(folder, limit_bytes), scoring, computer)
+
+    def prefix_bytes(self, tokens: int, bits: Literal[16, 8]) -> int:
+        return tokens * self.runner.cache_spec(bits).token_bytes
 
     def compute_prefixes(self, prefixes: Sequence[Sequence[int]], store_layer: StoreLayer) -> None:
         """Run the model over the prefixes in one pass; `store_layer` receives every layer's keys and values."""
@@ -220,9 +245,9 @@ class LocalEngine:
 
 def _check_handle(
     handle: PrefixCacheHandle | None, articles: Sequence[Article], scoring: ScoringMode
-) -> OpenPrefixCache:
+) -> OpenPrefixCache | OpenPrefixFiles:
     """The cache of `articles`; anything else is a bug of the caller."""
-    if not isinstance(handle, OpenPrefixCache) or handle.key.scoring != scoring:
+    if not isinstance(handle, OpenPrefixCache | OpenPrefixFiles) or handle.scoring != scoring:
         raise ValueError(f"no open prefix cache for {scoring} scoring")
     if missing := [article.number for article in articles if article not in handle.index]:
         raise ValueError(f"the prefix cache lacks Article {missing[0]}")

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from labourqa.engine.attention import ReadTokens, StoreLayer
 from labourqa.engine.cache_file import CacheFileWriter, CacheSpec, layer_is_intact, read_tensors
+from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.threads import choose_threads, run_in_parallel
 from labourqa.errors import EngineError
 from labourqa.law.structure import Article
@@ -119,12 +120,14 @@ def open_cache_file(
     revision: str,
     pass_tokens: int,
     compute: Callable[[Sequence[Sequence[int]], StoreLayer], None],
+    limit_bytes: int | None = None,
     show_share: Callable[[float], None],
 ) -> PrefixCache:
     """Open the cache of these prefixes, NAME-FINGERPRINT.safetensors in `folder`; build it first if necessary.
 
     `compute` runs the model over some prefixes, at most `pass_tokens` tokens unless one alone is longer, and passes
     every layer to its second argument. Building resumes after an interruption; of two processes, one builds.
+    Before it is built, other caches are removed until all together take at most `limit_bytes` (see `CacheSpace`).
     Raises EngineError when the disk cannot hold the file.
     """
     expected = fingerprint(prefixes, spec, revision)
@@ -136,6 +139,8 @@ def open_cache_file(
             try:
                 return PrefixCache(path, lengths, spec, expected)
             except EngineError:
+                size = sum(lengths) * spec.token_bytes
+                CacheSpace(folder, limit_bytes).make_room(size)
                 writer = CacheFileWriter(path, spec, tokens=sum(lengths), fingerprint=expected)
                 _build(writer, prefixes, pass_tokens, compute, show_share)
                 return PrefixCache(path, lengths, spec, expected)
@@ -191,6 +196,10 @@ class OpenPrefixCache:
         self.cache = cache
         self.index = {article: i for i, article in enumerate(key.articles)}  # into cache.spans
         self.users = 0  # changed by the pool alone
+
+    @property
+    def scoring(self) -> ScoringMode:
+        return self.key.scoring
 
     @property
     def size_bytes(self) -> int:

@@ -78,13 +78,13 @@ class PromptTokenizer:
 
     def prefix(self, scoring: ScoringMode, article: Article) -> list[int]:
         """Ids of everything before the question; they depend on the article alone."""
-        template = self._templates[scoring]
-        text = template.article.format(number=article.number, title=article.title, text=article.text)
-        # The last token before a query likelihood's question predicts its first one, and so is part of the suffix.
-        # A probe reads the same prefix.
-        continues = scoring in ("query_likelihood", "probe")
-        lead = template.question_lead[:-1] if continues else template.question_lead
-        return template.before + self.encode(text) + lead
+        before, text, lead = self._prefix_parts(scoring, article)
+        return before + self.encode(text) + lead
+
+    def describe_prefix(self, scoring: ScoringMode, article: Article) -> bytes:
+        """What the ids of `prefix` depend on besides the tokenizer; it takes a tenth of the time."""
+        before, text, lead = self._prefix_parts(scoring, article)
+        return f"{before} {lead} {text}".encode()
 
     def suffix(self, scoring: ScoringMode, question: str) -> Suffix:
         """Ids of the question and everything after it."""
@@ -95,6 +95,16 @@ class PromptTokenizer:
         if scoring == "probe":
             return Suffix(template.question_lead[-1:] + ids + self._newline, probed=True)
         return Suffix(ids + template.after)
+
+    def _prefix_parts(self, scoring: ScoringMode, article: Article) -> tuple[list[int], str, list[int]]:
+        """Ids before the article's part of the prompt, that part, and the ids between it and the question."""
+        template = self._templates[scoring]
+        text = template.article.format(number=article.number, title=article.title, text=article.text)
+        # The last token before a query likelihood's question predicts its first one, and so is part of the suffix.
+        # A probe reads the same prefix.
+        continues = scoring in ("query_likelihood", "probe")
+        lead = template.question_lead[:-1] if continues else template.question_lead
+        return template.before, text, lead
 
     def _read_template(self, name: str, before: list[int], after: list[int]) -> _Template:
         article = read_prompt(f"{name}_article", ("number", "title", "text"))

@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from labourqa.config import read_prompt
-from labourqa.engine.base import ArticleScore, ModelInfo, PrefixCacheHandle, ScoringResult, parse_yes_no
+from labourqa.engine.base import (
+    ArticlePrefixes,
+    ArticleScore,
+    ModelInfo,
+    PrefixCacheHandle,
+    ScoringResult,
+    parse_yes_no,
+)
 from labourqa.errors import EngineError
 from labourqa.law.structure import Article
 from labourqa.methods import BatchingStrategy, ScoringMode
@@ -101,9 +108,23 @@ class RemoteEngine:
         scoring: ScoringMode,  # noqa: ARG002
         folder: Path,  # noqa: ARG002
         bits: Literal[16, 8],  # noqa: ARG002
+        limit_bytes: int | None = None,  # noqa: ARG002
         show_share: Callable[[float], None],  # noqa: ARG002
     ) -> PrefixCacheHandle:
         raise EngineError(f"{self._url} offers no article cache; leave --method out.")
+
+    def article_prefixes(
+        self,
+        *,
+        scoring: ScoringMode,  # noqa: ARG002  # always an error
+        folder: Path,  # noqa: ARG002
+        bits: Literal[16, 8],  # noqa: ARG002
+        limit_bytes: int | None,  # noqa: ARG002
+    ) -> ArticlePrefixes:
+        raise EngineError(f"{self._url} offers no article cache; leave --method out.")
+
+    def prefix_bytes(self, tokens: int, bits: Literal[16, 8]) -> int:  # noqa: ARG002
+        return 0
 
     def count_prompt_tokens(self, prompt: str) -> int:
         return len(prompt) // CHARACTERS_PER_TOKEN

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from labourqa.engine.prefix_cache import OpenPrefixCache
+from labourqa.engine.prefix_files import OpenPrefixFiles
 from labourqa.engine.prompts import Suffix
 
 MAX_BATCH = 8  # questions in one pass
@@ -15,7 +16,7 @@ POLL_SECONDS = 0.05  # between two looks at the progress of a pass that another 
 class ScoringRequest:
     """A question that waits to be scored against cached prefixes, or is being scored."""
 
-    prefix_cache: OpenPrefixCache
+    prefix_cache: OpenPrefixCache | OpenPrefixFiles
     indices: list[int]  # of the articles in the cache
     suffix: Suffix
     scores: list[float] = field(default_factory=list)  # filled in the order of `indices`

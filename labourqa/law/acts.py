@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from labourqa.law.headings import Heading, find_headings, find_repeated_numbers
 from labourqa.law.languages import Language
 from labourqa.law.line_layout import SENTENCE_ENDS
-from labourqa.law.naming import find_name
+from labourqa.law.naming import find_name, names_law
 from labourqa.law.numbering import roman_value
 from labourqa.law.source import SourceText
 from labourqa.law.titles import letters_only
@@ -35,7 +35,7 @@ class Act:
     end: int  # of the articles
     annex_end: int  # of the schedules, which follow the articles
     is_contents: bool = False
-    repeated_numbers: Sequence[str] = ()  # the text of the second article stands at the end of the first
+    repeated_numbers: Sequence[str] = ()  # see find_repeated_numbers
     contents: Mapping[str, str] = field(default_factory=dict)  # titles by number, from its table of contents
 
     def size(self, lines: Sequence[str]) -> int:
@@ -117,6 +117,7 @@ def _mark_contents(source: SourceText, acts: Sequence[Act]) -> list[Act]:
     """Tell tables of contents from acts: they have the numbers of the act that follows, and no text."""
     marked: list[Act] = []
     contents: dict[str, str] = {}
+    name_above = ""  # the act's name, where only the table of contents has it
     for act, following in zip(acts, [*acts, None][1:], strict=True):
         entries = {one.number: _read_entry(source, one, end) for one, end in _extents(act)}
         numbers = {one.number for one in following.headings} if following else set()
@@ -127,7 +128,9 @@ def _mark_contents(source: SourceText, acts: Sequence[Act]) -> list[Act]:
             and len(numbers & set(entries)) >= 0.6 * len(entries)
             and _repeats_titles(source, entries, following)
         )
-        marked.append(replace(act, is_contents=is_contents, contents=contents))
+        name = act.name if names_law(source.language, act.name) else name_above or act.name
+        marked.append(replace(act, name=name, is_contents=is_contents, contents=contents))
+        name_above = act.name if is_contents and names_law(source.language, act.name) else ""
         contents = {number: title for number, title in entries.items() if title} if is_contents else {}
     return marked
 

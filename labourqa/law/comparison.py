@@ -5,14 +5,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from labourqa.law.structure import Article
 
 # Articles of different numbers whose words agree this much are the same article under another number.
 SAME_ARTICLE = 0.8
+_ALMOST_ALL = 0.9  # of the articles
+_CONTEXT_WORDS = 12  # unchanged words shown on each side of a change
 
 ChangeKind = Literal["added", "removed", "renumbered", "changed"]
+CHANGE_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,16 @@ def compare_articles(old: Sequence[Article], new: Sequence[Article]) -> list[Art
     return changes
 
 
+def count_unchanged(changes: Sequence[ArticleChange], new: Sequence[Article]) -> int:
+    """How many articles of the edition `new` are as they were."""
+    return len(new) - sum(change.kind != "removed" for change in changes)
+
+
+def is_another_text(changes: Sequence[ArticleChange], new: Sequence[Article]) -> bool:
+    """Whether almost every article of `new` differs: another translation, or another code."""
+    return sum(change.kind == "changed" for change in changes) > _ALMOST_ALL * len(new)
+
+
 def compare_words(old: str, new: str) -> tuple[WordChange, ...]:
     """The runs of words that both texts share or in which they differ; joined, they are the texts again."""
     old_words, new_words = (re.findall(r"\s*\S+", text) for text in (old, new))
@@ -94,6 +107,24 @@ def compare_words(old: str, new: str) -> tuple[WordChange, ...]:
         WordChange("".join(old_words[i:j]), "".join(new_words[k:m]))
         for _, i, j, k, m in matcher.get_opcodes()
     )
+
+
+def shorten_unchanged(words: str, *, is_first: bool, is_last: bool) -> str:
+    """Of a run of unchanged words only those beside a change, and "…" for the others.
+
+    The first line of an article's first run, with the title, stays.
+    """
+    pieces = re.findall(r"\s*\S+", words)
+    before = pieces[:_CONTEXT_WORDS]
+    after = pieces[-_CONTEXT_WORDS:]
+    if is_first:
+        title, line_end, _ = words.partition("\n")
+        before = re.findall(r"\s*\S+", title) if line_end else []
+    if is_last:
+        after = []
+    if len(before) + len(after) >= len(pieces):
+        return words
+    return "".join([*before, "\n…" if is_first and before else " …", *after])
 
 
 def is_same_wording(old: Article, new: Article) -> bool:

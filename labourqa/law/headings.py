@@ -28,7 +28,7 @@ _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _LATIN = r"(?:bis|ter|quater|quinquies|sexies|septies|octies|nonies|decies)\b"
 # As laws of all countries print them: 5, 5º, 5.º, 1er, 5A, 5-A, 5 bis, 72^1, 18^3a, 348.13, 1-101, L1221-1-2
 _ANY_NUMBER = (
-    rf"(?:[LRD]\. ?(?=\d)|[LRD](?=\d))?\d{{1,4}}(?:(?:[\^.-](?=\d)|(?=[{_RAISED}]))[\d{_RAISED}]{{1,3}}){{0,2}}"
+    rf"(?:[LRD]\. ?(?=\d)|[LRD](?=\d))?\d{{1,5}}(?:(?:[\^.-](?=\d)|(?=[{_RAISED}]))[\d{_RAISED}]{{1,3}}){{0,2}}"
     rf"(?:\.?[ºª°]|\.?o(?=[ .])\.?|er\b)?(?: ?-?{_LATIN}|-?[A-Z]{{1,3}}(?![^\W_])|[a-z](?![^\W_]))?"
 )
 _NUMBER_ALONE = r"\d{1,4}(?:-?[A-Z]{1,3}(?![^\W_]))?"
@@ -53,9 +53,12 @@ _NO_HEADING_WORDS = frozenset(
      "capítulo", "rozdział", "dział", "глава", "раздел", "part", "appendix", "footnote", "note"]
 )  # fmt: skip
 _MOST_LEARNED_STYLES = 6
+_LONGEST_TITLE = 150
+_FIRST_YEAR = 1800  # "1996 CHAPTER 18" above an act's first section
 _LARGEST_JUMP = 100  # between numbers without a word; a larger one is a year at a line's beginning
 _FEWEST_NUMBERS_ALONE = 5
 _LONGEST_INNER_LIST = 30
+_LONGEST_SHORT_LINE = 30  # no wrapped line
 _CONTENTS_SHARE = 10  # articles of the usual length make up at least a tenth of an act
 
 
@@ -112,7 +115,10 @@ def _split_tail(tail: str, *, needs_stop: bool) -> str | None:
 
 
 _NUMBER_WITH_STOP = HeadingStyle("", re.compile(rf"[\W_]{{0,2}}({_NUMBER_ALONE})(?=\.| ?[—–]{{1,2}} ?\(1)"))
-_BARE_NUMBER = HeadingStyle(" ", re.compile(rf"({_NUMBER_ALONE})(?= ?\(1\)| [“\"‘]?[A-ZÀ-Þ]|[ .]*{_DOTS})"))
+_BARE_NUMBER = HeadingStyle(
+    " ",
+    re.compile(rf"({_NUMBER_ALONE}|\d{{1,4}}\.\d{{1,2}}(?= \(1\)))(?= ?\(1\)| [“\"‘]?[A-ZÀ-Þ]|[ .]*{_DOTS})"),
+)
 _SPLIT_SUFFIX = re.compile(r"(\d{1,4})\. ?-([A-Z])\.")  # "25. -O. Procedure" is 25O
 _RANGE = re.compile(
     rf"\W{{0,3}}(?:[^\W\d_]{{2,20}}\.? |§{{1,2}} ?)?({_NUMBER_ALONE})"
@@ -191,19 +197,35 @@ def _find_candidates(style: HeadingStyle, lines: Sequence[str]) -> list[Heading]
 def find_repeated_numbers(
     style: HeadingStyle, layout: LineLayout, lines: Sequence[str], headings: Sequence[Heading], end: int
 ) -> list[str]:
-    """The numbers that head two articles in a row; the text of the second is read as the end of the first."""
+    """The numbers that head more than one article, once for each further one.
+
+    The text of a further article is read as the end of the article in whose place it stands.
+    """
     repeated: list[str] = []
+    known: set[str] = set()
     for heading, stop in zip(headings, [*(one.line for one in headings[1:]), end], strict=True):
+        known.add(heading.number)
         compound = "-" in heading.number
         for i in range(heading.line + 1, stop):
             parts = style.match(lines[i])
             if not parts or layout.continues(lines[i - 1]):
                 continue
-            same = spell_article_number(parts[0], compound=compound) == heading.number
-            # A list inside an article may begin with the article's number, too.
-            if same and (style.has_word or parts[1].startswith("(1)")):
-                repeated.append(heading.number)
+            number = spell_article_number(parts[0], compound=compound)
+            if number == heading.number:
+                # A list inside an article may begin with the article's number, too.
+                is_article = style.has_word or parts[1].startswith("(1)")
+            else:
+                # A line that begins with a reference to an earlier article is no heading: that stands by itself.
+                is_article = style.has_word and number in known and _stands_by_itself(lines, i, parts[1])
+            if is_article:
+                repeated.append(number)
     return repeated
+
+
+def _stands_by_itself(lines: Sequence[str], i: int, rest: str) -> bool:
+    """Whether a line has an empty one above and below, and no sentence after its number."""
+    alone = not lines[i - 1] and (i + 1 == len(lines) or not lines[i + 1])
+    return alone and len(rest) < _LONGEST_TITLE and not rest.endswith((".", ";", ",", ":"))
 
 
 def _are_compound(numbers: Sequence[str]) -> bool:
@@ -233,7 +255,9 @@ def _find_acts(style: HeadingStyle, layout: LineLayout, lines: Sequence[str]) ->
         if style.has_word:
             # Between 100 and 101 a line that begins with "Article 1." is no new act.
             restarts = restarts and any(sort_key(one.number) <= highest[-1] for one in found[i + 1 : i + 2])
-        elif acts and key.base > highest[-1].base + _LARGEST_JUMP:
+        elif (acts and key.base > highest[-1].base + _LARGEST_JUMP) or (
+            not acts and key.base >= _FIRST_YEAR and not any(is_next(one.number, key) for one in found[1:2])
+        ):
             continue
         else:
             _end_inner_lists(acts, highest, heading)
@@ -251,10 +275,16 @@ def _drop_references(
 ) -> list[Heading]:
     """The candidates without lines that wrapping made begin with a reference: "as laid down in / Article 57."."""
     if not style.has_word:
-        return [one for one in found if not (one.line and _OPEN_REFERENCE.search(lines[one.line - 1]))]
+        return [one for one in found if not (one.line and _ends_in_reference(lines[one.line - 1]))]
     mid_sentence = {one.line for one in found if one.line and layout.continues(lines[one.line - 1])}
     certain = {one.number for one in found if one.line not in mid_sentence}
     return [one for one in found if one.line not in mid_sentence or one.number not in certain]
+
+
+def _ends_in_reference(line: str) -> bool:
+    """Whether wrapping divides a reference after the line; a title may end so, too: "Application of Part"."""
+    is_title = len(line) <= _LONGEST_SHORT_LINE or line.isupper()
+    return not is_title and _OPEN_REFERENCE.search(line) is not None
 
 
 def _end_inner_lists(acts: list[list[Heading]], highest: list[SortKey], heading: Heading) -> None:

@@ -1,6 +1,7 @@
 """What was found in a law's text and what a person should look at before trusting it."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -50,7 +51,9 @@ class IngestionReport:
     first_number: str
     last_number: str
     missing_numbers: tuple[str, ...]  # "85–88"
-    repeated_numbers: tuple[str, ...]  # the second article's text stands at the end of the first's
+    repeated_numbers: tuple[
+        str, ...
+    ]  # once for each further article; its text stands at the end of the one before
     without_text: tuple[str, ...]  # and not repealed
     without_own_title: tuple[str, ...]  # and not repealed
     unusually_long: tuple[str, ...]
@@ -186,9 +189,15 @@ class _Findings:
             share = count / (count + len(numbers))
             self.add(_grade(share, 0.03, 0.3), f"{_list(ranges, 'Number')} missing.")
         if repeated:
+            counts = Counter(repeated)
+            named = [
+                number if count == 1 else f"{number} ({count + 1} times)" for number, count in counts.items()
+            ]
+            share = len(repeated) / (len(repeated) + len(numbers))
             self.add(
-                "check",
-                f"{_list(repeated, 'Number')} used twice; the second text stands at the first one's end.",
+                "poor" if share > 0.2 else "check",
+                f"{_list(named, 'Number')} used more than once; the later texts stand at the end of an article before "
+                "them.",
             )
 
     def check_text(

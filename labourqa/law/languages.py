@@ -49,7 +49,7 @@ class Language:
 
     @cached_property
     def _heading(self) -> re.Pattern[str]:
-        return re.compile("|".join(self.articles).replace("#", r"\d{1,4}\b") or r"(?!)")
+        return re.compile("|".join(self.articles).replace("#", r"\d{1,5}\b") or r"(?!)")
 
     def without_levels_named(self, words: Sequence[str]) -> "Language":
         """The language without the levels that have one of the words, because the law calls its articles so."""

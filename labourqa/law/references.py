@@ -10,7 +10,7 @@ _RAISE = str.maketrans("0123456789", _RAISED_DIGITS)
 _LOWER = str.maketrans(_RAISED_DIGITS, "0123456789")
 _RAISED = re.compile(f"[{_RAISED_DIGITS}]+")
 # As printed: 57, 72^1, 72-1, 72¹, 60E
-NUMBER = rf"\d{{1,4}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|\.\d{{1,2}}|[A-Z]{{1,2}})?"
+NUMBER = rf"\d{{1,5}}(?:[\^-]\d{{1,2}}|[{_RAISED_DIGITS}]{{1,2}}|\.\d{{1,2}}|[A-Z]{{1,2}})?"
 
 # Numbers that name a chapter, too: L1221-1 of France, 1-101 and 61.001 of American states, 2:1 of Finland; and 348.13
 _COMPOUND = (
@@ -23,7 +23,7 @@ _PART_NUMBER = rf"(?:\d{{1,3}}(?:\^\d{{1,2}}|[A-Z]{{1,2}}\b)?|{_LETTERS})"
 _RANGE = r"(?: to | ?[–-] ?)"
 _JOINT = rf"(?:, (?:and |or )?| and | or |{_RANGE})"
 _LIST = rf"\(?{_PART_NUMBER}\)?(?:{_JOINT}\(?{_PART_NUMBER}\)?)*"
-_ARTICLE_NUMBER = rf"(?:{_COMPOUND}|\d{{1,4}}(?:\^\d{{1,2}})?(?:[A-Z]{{1,2}}|{_LATIN})?(?![\d^]))"
+_ARTICLE_NUMBER = rf"(?:{_COMPOUND}|\d{{1,5}}(?:\^\d{{1,2}})?(?:[A-Z]{{1,2}}|{_LATIN})?(?![\d^]))"
 _ARTICLE = r"(?:Article|(?:[Ss]ub-?)?[Ss]ection)"
 _GROUPS = rf"(?: ?\({_PART_NUMBER}(?:{_RANGE}{_PART_NUMBER})?\))"
 _TARGET = rf"(?:{_ARTICLE_NUMBER}{_GROUPS}*)"
@@ -52,7 +52,7 @@ _TYPED = re.compile(
     re.IGNORECASE,
 )
 # What people write in a question, to be spelt as the law prints it.
-_RAISED_NUMBER = r"\d{1,4}(?:[\^-]\d{1,2}|[A-Z]{1,2}\b)?"
+_RAISED_NUMBER = r"\d{1,5}(?:[\^-]\d{1,2}|[A-Z]{1,2}\b)?"
 _SIGN = re.compile(
     rf"(?:\b(?:(?P<many>articles|arts|sections)|article|art|section|sect|sec)\b\.?|(?P<signs>§§)|§)"
     rf"\s*(?={_RAISED_NUMBER})",

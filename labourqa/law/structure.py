@@ -28,6 +28,15 @@ class Paragraph:
         first = self.points[0].number
         return re.split(rf"^\(?{re.escape(first)}\) ", self.text, maxsplit=1, flags=re.MULTILINE)[0].rstrip()
 
+    @property
+    def tail(self) -> str:
+        """The text after the last point."""
+        if not self.points:
+            return ""
+        last_line = self.points[-1].text.rpartition("\n")[2]
+        _, found, after = self.text.rpartition(last_line)
+        return after.strip() if found else ""
+
 
 @dataclass(frozen=True)
 class Article:

@@ -18,11 +18,15 @@ from labourqa.law.paragraphs import PARAGRAPH, POINT
 _LONGEST_TITLE = 200
 _MAX_TITLE_LINES = 4
 _LONGEST_FIRST_SENTENCE = 90
-# "Fixation of minimum wages.—(1) Subject to", "Coverage. - The provisions", "Scope.-(1) This Act"
-_INLINE_TITLE = re.compile(r"(.{2,250}?) ?(?:\. ?[–—-]{1,3}|[–—]{1,2}(?= ?[(“\"A-ZÀ-Þ]))\.? ?(?=\S)")
+# "Fixation of minimum wages.—(1) Subject to", "Coverage. - The provisions", "Scope.-(1) This Act", "Scope: (1) This"
+_INLINE_TITLE = re.compile(
+    r"(.{2,250}?) ?(?:(?:\. ?[–—-]{1,3}|[–—]{1,2}(?= ?[(“\"A-ZÀ-Þ]))\.?|:(?= ?\(1\) ?[A-ZÀ-Þ“\"])) ?(?=\S)"
+)
 _PARENTHESISED_TITLE = re.compile(r"\(([^()\d][^()]{2,150})\) ?")
 _TITLE_SENTENCE = re.compile(r"([^.]{2,120})\. (?=[A-ZÀ-Þ(“\"])")
 _BEGINS_TEXT = re.compile(r"\(?(?:1[A-Z]?|a|i)\)|“|\"")
+# "paid by results. (As amended by Act 1234)", "in force. [Amended by s. 2 of Act 11]"
+_NOTE_AFTER_SENTENCE = re.compile(r"[.;:!?][”\"]? ?(?:\([^()]*\)|\[[^\[\]]*\])$")
 _PREDICATES = re.compile(r"\b(?:shall|must|may|is|are|means|has|have)\b")
 REPEALED = re.compile(
     r"[\W\d_]*(?:(?:this )?(?:sub-?)?(?:section|article|clause)s?[\w ,]{0,30}?"
@@ -247,6 +251,7 @@ def _is_title_line(language: Language, line: str, *, is_last: bool) -> bool:
     if PARAGRAPH.match(line) or (POINT.match(line) and not line.endswith(")")):
         return False
     ends_text = line.endswith((*SENTENCE_ENDS, "—")) or (is_last and line.endswith(","))
+    ends_text = ends_text or _NOTE_AFTER_SENTENCE.search(line) is not None
     return not ends_text or line.endswith("etc.")
 
 

@@ -70,4 +70,9 @@ def index_articles(articles: tuple[Article, ...]) -> BM25Index:
 
 def terms(text: str) -> Iterator[str]:
     """The stems of a text's words, without function words."""
-    return (_stem(word) for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in _STOP_WORDS)
+    return map(_stem, content_words(text))
+
+
+def content_words(text: str) -> Iterator[str]:
+    """A text's words in lower case, without function words."""
+    return (word for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in _STOP_WORDS)

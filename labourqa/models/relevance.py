@@ -88,6 +88,11 @@ class TrainedRelevance:
         self._scope: dict[str, NDArray[np.float32]] = load_file(scope)
 
     @property
+    def dimensions(self) -> int:
+        """Of a vector."""
+        return int(self._tensors["texts"].shape[1])
+
+    @property
     def lora_deltas(self) -> dict[str, NDArray[np.float32]]:
         """The matrices to add to the encoder's weights: module name -> (out, in)."""
         return {
@@ -178,8 +183,56 @@ class TrainedRelevance:
             paragraphs=dict(zip(numbers, _score_paragraphs(scores, counts), strict=True)),
         )
 
+    def score_partly(
+        self,
+        numbers: Sequence[str],
+        vectors: Mapping[str, NDArray[np.float32]],
+        words: Mapping[str, float],
+        question_vector: NDArray[np.float32],
+    ) -> Relevance:
+        """Score the articles with these numbers, of another law, where not all have `vectors`, (vectors, dimensions).
+
+        `words` are the articles' scores by BM25, 0 where they are missing. An article without vectors counts as if it
+        were the least similar of those with vectors. The paragraphs are left out.
+        """
+        scale = float(self._tensors["scale"][0])
+        known = [number for number in numbers if len(vectors.get(number, ()))]
+        similarity, best = np.full(len(numbers), 0.0), 0.0
+        if known:
+            counts = [len(vectors[number]) for number in known]
+            starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+            stacked = np.concatenate([vectors[number] for number in known])
+            best_texts = np.maximum.reduceat(stacked @ question_vector, starts)
+            means = np.add.reduceat(stacked, starts)
+            means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+            scores = scale * (best_texts + MEAN_WEIGHT * means @ question_vector)
+            by_number = dict(zip(known, scores.tolist(), strict=True))
+            similarity = np.array([by_number.get(number, scores.min()) for number in numbers])
+            best = float(best_texts.max())
+        by_words = BM25_WEIGHT * np.array([words.get(number, 0.0) for number in numbers])
+        out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best)
+        log_probabilities = in_scope + _log_softmax(similarity + by_words)
+        return Relevance(dict(zip(numbers, log_probabilities.tolist(), strict=True)), out_of_scope, {})
+
+    def score_paragraphs(
+        self,
+        articles: Sequence[Article],
+        vectors: Mapping[str, NDArray[np.float32]],
+        question_vector: NDArray[np.float32],
+    ) -> dict[str, Sequence[ParagraphRelevance]]:
+        """The scores of the paragraphs of these articles, by number; `vectors` as in `score_partly`."""
+        scale = float(self._tensors["scale"][0])
+        with_text = [article for article in articles if article.number in vectors]
+        scored = {
+            article.number: _score_paragraphs(scale * vectors[article.number] @ question_vector, [counts])[0]
+            for article, counts in zip(with_text, self.count_vectors(with_text), strict=True)
+        }
+        return {article.number: scored.get(article.number, []) for article in articles}
+
     def _has_trained_classes(self, articles: Sequence[Article]) -> bool:
         """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
+        if len(articles) > 2 * len(self._index):
+            return False
         return 2 * sum(index is not None for index in self._class_indices(articles)) >= len(articles)
 
     def _class_indices(self, articles: Sequence[Article]) -> list[int | None]:

@@ -8,18 +8,21 @@ from pathlib import Path
 from labourqa.store.conversations import Conversations
 from labourqa.store.database import Database
 from labourqa.store.editions import Editions
+from labourqa.store.owners import LOCAL
 
 
 class Store:
     """Editions and conversations in the database at `path`, or in memory. It belongs to the thread that opened it.
 
-    Every method raises StoreError when the file is damaged, locked or cannot be written.
+    It shows the conversations of `owner` alone, and the codes of `owner` and of everyone; with None, those of all
+    owners, which only the owner of the machine may see. Every method raises StoreError when the file is damaged,
+    locked or cannot be written.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, *, owner: str | None = LOCAL) -> None:
         self._database = Database(path)
-        self.editions = Editions(self._database)
-        self.conversations = Conversations(self._database)
+        self.editions = Editions(self._database, owner)
+        self.conversations = Conversations(self._database, owner)
 
     def close(self) -> None:
         self._database.close()

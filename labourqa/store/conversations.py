@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlite_utils
@@ -11,6 +12,12 @@ import sqlite_utils
 from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.errors import StoreError
 from labourqa.store.database import Database, now
+from labourqa.store.owners import LOCAL
+
+_ANSWERS = (  # that the owner may see; None: all
+    "FROM answers JOIN conversations ON conversations.id = answers.conversation "
+    "WHERE (:owner IS NULL OR owner = :owner)"
+)
 
 
 @dataclass(frozen=True)
@@ -21,10 +28,14 @@ class Conversation:
 
 
 class Conversations:
-    """The conversations in a database."""
+    """The conversations of one owner in a database, or with None those of all owners.
 
-    def __init__(self, database: Database) -> None:
+    Those of others are as if they did not exist.
+    """
+
+    def __init__(self, database: Database, owner: str | None = LOCAL) -> None:
         self._database = database
+        self._owner = owner
 
     def log(self, report: Report, conversation: int | None = None) -> tuple[int, int]:
         """Store an answer at the end of a conversation, or in a new one; returns the ids of both.
@@ -32,9 +43,13 @@ class Conversations:
         A conversation that was erased meanwhile is replaced by a new one.
         """
         with self._database.transaction() as db:
-            known = self._database.rows("SELECT 1 FROM conversations WHERE id = ?", [conversation])
+            known = self._rows(
+                "SELECT 1 FROM conversations WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
+                conversation=conversation,
+            )
             if conversation is None or not known:
-                conversation = _new_id(db.table("conversations").insert({"title": report.question}))
+                record = {"title": report.question, "owner": self._owner or LOCAL}
+                conversation = _new_id(db.table("conversations").insert(record))
             answer = db.table("answers").insert(
                 {
                     "asked_at": now(),
@@ -47,16 +62,19 @@ class Conversations:
 
     def questions(self) -> list[tuple[str, str]]:
         """When each question was asked, and the question, newest first."""
-        rows = self._database.rows("SELECT asked_at, question FROM answers ORDER BY id DESC")
-        return [(row["asked_at"], row["question"]) for row in rows]
+        return [(asked_at, question) for asked_at, question, _ in self.questions_with_owners()]
+
+    def questions_with_owners(self) -> list[tuple[str, str, str]]:
+        """When each question was asked, the question, and its owner, newest first."""
+        rows = self._rows(f"SELECT asked_at, question, owner {_ANSWERS} ORDER BY answers.id DESC")
+        return [(row["asked_at"], row["question"], row["owner"]) for row in rows]
 
     def search(self, words: str = "") -> list[Conversation]:
         """Those with `words` in their title, a question or an answer; the one continued last comes first."""
-        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%"
-        rows = self._database.rows(
-            r"""
+        rows = self._rows(
+            rf"""
             SELECT conversations.id, title, max(asked_at) AS asked_at
-            FROM conversations JOIN answers ON conversation = conversations.id
+            {_ANSWERS}
             GROUP BY conversations.id
             HAVING title LIKE :pattern ESCAPE '\' OR sum(
                 question LIKE :pattern ESCAPE '\'
@@ -64,15 +82,16 @@ class Conversations:
             )
             ORDER BY max(answers.id) DESC
             """,
-            {"pattern": pattern},
+            pattern="%" + re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%",
         )
         return [Conversation(**row) for row in rows]
 
     def answers(self, conversation: int) -> list[LoggedAnswer]:
         """The answers of a conversation in order; none if there is no such conversation."""
-        rows = self._database.rows(
-            "SELECT id, asked_at, report, helpful, reason FROM answers WHERE conversation = ? ORDER BY id",
-            [conversation],
+        rows = self._rows(
+            f"SELECT answers.id, asked_at, report, helpful, reason {_ANSWERS} AND conversation = :conversation "
+            "ORDER BY answers.id",
+            conversation=conversation,
         )
         return [
             LoggedAnswer(
@@ -87,43 +106,70 @@ class Conversations:
 
     def latest_report(self, question: str, method: str) -> Report | None:
         """The newest answer to exactly this question with the articles read by `method`."""
-        rows = self._database.rows(
-            """
-            SELECT id, report FROM answers
-            WHERE question = ? AND json_extract(report, '$.method') = ?
-            ORDER BY id DESC LIMIT 1
-            """,
-            [question, method],
+        rows = self._rows(
+            f"SELECT answers.id, report {_ANSWERS} AND question = :question "
+            "AND json_extract(report, '$.method') = :method ORDER BY answers.id DESC LIMIT 1",
+            question=question,
+            method=method,
         )
         return _read_report(rows[0]) if rows else None
 
     def title(self, conversation: int) -> str:
         """ "" if there is no such conversation."""
-        rows = self._database.rows("SELECT title FROM conversations WHERE id = ?", [conversation])
+        rows = self._rows(
+            "SELECT title FROM conversations WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
+            conversation=conversation,
+        )
         return next((str(row["title"]) for row in rows), "")
 
     def rename(self, conversation: int, title: str) -> None:
-        with self._database.transaction() as db:
-            db.execute("UPDATE conversations SET title = ? WHERE id = ?", [title, conversation])
+        self._write(
+            "UPDATE conversations SET title = :title WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
+            title=title,
+            conversation=conversation,
+        )
 
     def save_feedback(self, answer: int, helpful: bool | None, reason: str = "") -> None:
         """What the reader says about an answer."""
-        with self._database.transaction() as db:
-            db.execute("UPDATE answers SET helpful = ?, reason = ? WHERE id = ?", [helpful, reason, answer])
+        self._write(
+            "UPDATE answers SET helpful = :helpful, reason = :reason WHERE id = :answer "
+            "AND conversation IN (SELECT id FROM conversations WHERE (:owner IS NULL OR owner = :owner))",
+            helpful=helpful,
+            reason=reason,
+            answer=answer,
+        )
 
     def erase(self, conversation: int) -> None:
         """Erase a conversation for good."""
-        with self._database.transaction() as db:
-            db.execute("DELETE FROM conversations WHERE id = ?", [conversation])
+        self._write(
+            "DELETE FROM conversations WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
+            conversation=conversation,
+        )
         self._database.vacuum()
 
     def erase_all(self) -> int:
-        """Erase all conversations for good; returns how many answers were erased."""
-        count = self._database.count("answers")
-        with self._database.transaction() as db:
-            db.execute("DELETE FROM conversations")
+        """Erase all conversations of the owner for good; returns how many answers were erased."""
+        count = len(self.questions())
+        self._write("DELETE FROM conversations WHERE (:owner IS NULL OR owner = :owner)")
         self._database.vacuum()
         return count
+
+    def erase_older(self, days: int) -> int:
+        """Erase for good the conversations that were not continued for so many days; returns how many."""
+        oldest = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="microseconds")
+        old = [one.id for one in self.search() if one.asked_at < oldest]
+        if old:
+            with self._database.transaction() as db:
+                db.conn.executemany("DELETE FROM conversations WHERE id = ?", [(one,) for one in old])
+            self._database.vacuum()
+        return len(old)
+
+    def _rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
+        return self._database.rows(sql, {"owner": self._owner, **parameters})
+
+    def _write(self, sql: str, **parameters: object) -> None:
+        with self._database.transaction() as db:
+            db.conn.execute(sql, {"owner": self._owner, **parameters})
 
 
 def _new_id(table: sqlite_utils.db.Table) -> int:

@@ -1,5 +1,6 @@
 """Editions of labour codes: their articles, and what models computed about them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby
@@ -14,9 +15,12 @@ from labourqa.law.edition import Edition
 from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.store.database import Database, now
+from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
 TITLE_WEIGHT = 4  # of a word in the title, beside one in the text
+BM25_TITLE_WEIGHT = 3  # the same where the score is part of an article's relevance: as in models/bm25.py
+_NOT_READY = ""  # in `chosen_at`: no question to this edition could be answered yet
 
 
 @dataclass(frozen=True)
@@ -35,22 +39,54 @@ class StoredEdition:
     edition: Edition
     articles: int
     ingested_at: str  # ISO time, UTC
+    owners: tuple[str, ...]  # EVERYONE, or those whose own it is
+    is_ready: bool  # for questions; only then it can be the current edition
 
 
 class Editions:
-    """The editions in a database. Article numbers are strings as printed ("72^1")."""
+    """The editions in a database that an owner may use, or with None those of all owners.
 
-    def __init__(self, database: Database) -> None:
+    The editions of everyone are among them; the local owner and None write those. Article numbers are strings as
+    printed ("72^1").
+    """
+
+    def __init__(self, database: Database, owner: str | None = LOCAL) -> None:
         self._database = database
+        self._owner = owner
+        self._saves_for = EVERYONE if owner in (LOCAL, None) else owner
 
-    def save(self, code: Code, *, source: str, sha256: str) -> Edition:
-        """Store `code` as the current edition, in one transaction; the same act ingested before is replaced."""
+    def save(
+        self, code: Code, *, source: str, sha256: str, ready: bool = True, for_everyone: bool = False
+    ) -> Edition:
+        """Store `code` in one transaction; the same act ingested before is replaced.
+
+        It becomes the current edition if it is `ready` for questions, or was before; otherwise `mark_ready` makes it
+        current. It belongs to the owner alone, unless that is the local one, or it is stored `for_everyone`. A
+        visitor's file that is stored already is not stored again.
+        """
         edition = Edition(code.name, code.date, source, sha256)
+        owner = EVERYONE if for_everyone else self._saves_for
         with self._database.transaction() as db:
-            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name])
+            ready = ready or self.is_ready(edition)
+            rows = self._database.rows(
+                "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name]
+            )
+            owners = {owner: source}
+            chosen_by: list[str] = []
+            if rows:
+                edition_id = rows[0]["id"]
+                owners = self._sources(edition_id) | owners
+                if owner != EVERYONE:
+                    _insert_owners(db, edition_id, owners)
+                    return edition
+                chosen_by = self._chosen_by(edition_id)
+                db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
             time = now()
-            record = {**asdict(edition), "annex": code.annex, "ingested_at": time, "chosen_at": time}
+            record = {**asdict(edition), "annex": code.annex, "ingested_at": time}
+            record["chosen_at"] = time if ready else _NOT_READY
             edition_id = db.table("editions").insert(record).last_pk
+            _insert_owners(db, edition_id, owners)
+            db.table("chosen_editions").insert_all({"owner": one, "edition": edition_id} for one in chosen_by)
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
                     _insert_article(db, article, edition=edition_id, preliminary=preliminary)
@@ -59,9 +95,17 @@ class Editions:
     def all(self) -> list[Edition]:
         """All editions, the current one (ingested or chosen last) first."""
         rows = self._database.rows(
-            "SELECT code, date, source, sha256 FROM editions ORDER BY chosen_at DESC, id DESC"
+            # The file's name is that of the owner's file, else that of everyone's.
+            """
+            SELECT code, date, edition_owners.source, sha256, max(owner) AS owner
+            FROM editions JOIN edition_owners ON edition_owners.edition = editions.id
+            WHERE :owner IS NULL OR owner IN (:owner, '')
+            GROUP BY editions.id
+            ORDER BY chosen_at DESC, editions.id DESC
+            """,
+            {"owner": self._owner},
         )
-        return [Edition(**row) for row in rows]
+        return [Edition(row["code"], row["date"], row["source"], row["sha256"]) for row in rows]
 
     def codes(self) -> dict[str, list[Edition]]:
         """The editions of each code by its name, newest version first; the current code comes first."""
@@ -76,8 +120,9 @@ class Editions:
         """All editions, in the order of `codes`."""
         rows = self._database.rows(
             """
-            SELECT sha256, code, ingested_at,
-                (SELECT count(*) FROM articles WHERE edition = editions.id AND preliminary = 0) AS articles
+            SELECT sha256, code, ingested_at, chosen_at,
+                (SELECT count(*) FROM articles WHERE edition = editions.id AND preliminary = 0) AS articles,
+                (SELECT json_group_array(owner) FROM edition_owners WHERE edition = editions.id) AS owners
             FROM editions
             """
         )
@@ -85,7 +130,10 @@ class Editions:
         described = []
         for edition in chain.from_iterable(self.codes().values()):
             row = by_key[edition.sha256, edition.code]
-            described.append(StoredEdition(edition, row["articles"], row["ingested_at"]))
+            owners = tuple(sorted(json.loads(row["owners"])))
+            owners = (EVERYONE,) if EVERYONE in owners else owners
+            is_ready = row["chosen_at"] != _NOT_READY
+            described.append(StoredEdition(edition, row["articles"], row["ingested_at"], owners, is_ready))
         return described
 
     def find(self, wanted: str) -> Edition:
@@ -113,28 +161,98 @@ class Editions:
             raise NoEditionError(f"There is no edition of {version}; the {names[0]} has {dates}.")
         return found_editions[0]
 
-    def choose(self, edition: Edition) -> None:
-        """Make it the current edition."""
+    def has_ready(self) -> bool:
+        """Whether any edition is ready for questions."""
+        return any(map(self.is_ready, self.all()))
+
+    def is_ready(self, edition: Edition) -> bool:
+        """Whether it was shown that questions to it can be answered; False if it is not stored."""
+        rows = self._database.rows(
+            "SELECT chosen_at FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+        )
+        return any(row["chosen_at"] != _NOT_READY for row in rows)
+
+    def mark_ready(self, edition: Edition) -> None:
+        """Make an edition that was not ready the current one of those who may use it; others keep their place."""
+        if self.is_ready(edition):  # without waiting for a process that writes
+            return
         with self._database.transaction() as db:
             db.execute(
                 "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?",
                 [now(), edition.sha256, edition.code],
             )
 
+    def choose(self, edition: Edition) -> None:
+        """Make it the current edition of everyone; only the owner of the machine may."""
+        with self._database.transaction() as db:
+            for edition_id in self._ids(edition):
+                db.execute("UPDATE editions SET chosen_at = ? WHERE id = ?", [now(), edition_id])
+                _insert_owners(db, edition_id, {EVERYONE: edition.source} | self._sources(edition_id))
+
+    def choose_for_owner(self, edition: Edition) -> None:
+        """Make it the edition that this owner asks."""
+        with self._database.transaction() as db:
+            db.table("chosen_editions").insert_all(
+                ({"owner": self._owner, "edition": edition_id} for edition_id in self._ids(edition)),
+                replace=True,
+            )
+
+    def chosen_by_owner(self) -> Edition | None:
+        """The edition that this owner chose; None if none was chosen, or if it may no longer be used."""
+        rows = self._database.rows(
+            "SELECT sha256, code FROM chosen_editions JOIN editions ON editions.id = edition WHERE owner = ?",
+            [self._owner],
+        )
+        keys = [(row["sha256"], row["code"]) for row in rows]
+        return next((one for one in self.all() if (one.sha256, one.code) in keys), None)
+
     def rename_code(self, name: str, new_name: str) -> None:
-        """Rename all editions of a code; those that are equal to an edition under the new name are replaced by it."""
+        """Rename all editions of a code; those that are equal to an edition under the new name are replaced by it.
+
+        Only the owner of the machine may.
+        """
         with self._database.transaction() as db:
             db.execute("UPDATE OR REPLACE editions SET code = ? WHERE code = ?", [new_name, name])
 
     def remove(self, edition: Edition) -> None:
-        """Remove an edition with everything that was computed about it; conversations stay."""
+        """Remove an edition; what was computed about it goes with its last owner. Conversations stay.
+
+        A visitor removes only what is the visitor's own; the owner of the machine what is everyone's, and with the
+        store of all owners everything.
+        """
         with self._database.transaction() as db:
-            db.execute("DELETE FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code])
+            for edition_id in self._ids(edition):
+                db.execute(
+                    "DELETE FROM edition_owners WHERE edition = ? AND (? IS NULL OR owner = ?)",
+                    [edition_id, self._owner, self._saves_for],
+                )
+                if not self._sources(edition_id):
+                    db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
+
+    def is_own(self, edition: Edition) -> bool:
+        """Whether this owner may remove it."""
+        sources = [self._sources(edition_id) for edition_id in self._ids(edition)]
+        return any(self._owner is None or self._saves_for in one for one in sources)
+
+    def _ids(self, edition: Edition) -> list[int]:
+        rows = self._database.rows(
+            "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+        )
+        return [row["id"] for row in rows]
+
+    def _sources(self, edition_id: int) -> dict[str, str]:
+        """The name of the file that each owner of an edition added."""
+        rows = self._database.rows("SELECT owner, source FROM edition_owners WHERE edition = ?", [edition_id])
+        return {row["owner"]: row["source"] for row in rows}
+
+    def _chosen_by(self, edition_id: int) -> list[str]:
+        rows = self._database.rows("SELECT owner FROM chosen_editions WHERE edition = ?", [edition_id])
+        return [row["owner"] for row in rows]
 
     def current(self) -> Edition:
-        """Raises NoEditionError when nothing has been ingested."""
+        """Raises NoEditionError when no edition is ready for questions."""
         editions = self.all()
-        if not editions:
+        if not editions or not self.is_ready(editions[0]):
             raise NoEditionError("No labour code has been ingested yet; run `labourqa ingest`.")
         return editions[0]
 
@@ -163,10 +281,11 @@ class Editions:
             JOIN articles ON articles.id = articles_fts.rowid
             JOIN editions ON editions.id = articles.edition
             WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
+                AND editions.id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
             ORDER BY bm25(articles_fts, ?, 1)
             LIMIT ?
             """,
-            [*marks, expression, edition.sha256, edition.code, TITLE_WEIGHT, limit],
+            [*marks, expression, edition.sha256, edition.code, self._owner, self._owner, TITLE_WEIGHT, limit],
         )
         return [SearchHit(**row) for row in rows]
 
@@ -179,9 +298,10 @@ class Editions:
             JOIN articles ON articles.id = cross_references.article
             JOIN editions ON editions.id = articles.edition
             WHERE sha256 = ? AND code = ? AND preliminary = 0 AND to_article = ?
+                AND editions.id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
             ORDER BY articles.id
             """,
-            [edition.sha256, edition.code, number],
+            [edition.sha256, edition.code, number, self._owner, self._owner],
         )
         return [row["number"] for row in rows]
 
@@ -218,11 +338,12 @@ class Editions:
         self, edition: Edition, encoder: str, counts: Sequence[int], vectors: NDArray[np.float32]
     ) -> None:
         """`counts` and `vectors`: as for `embeddings`."""
-        rows = self._embedding_rows(edition, encoder)
         if sum(counts) != len(vectors):
             raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
         parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
         with self._database.transaction() as db:
+            # Inside the transaction: another process may have ingested the edition anew, with other ids.
+            rows = self._embedding_rows(edition, encoder)
             db.table("embeddings").insert_all(
                 (
                     {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
@@ -230,6 +351,70 @@ class Editions:
                 ),
                 replace=True,
             )
+
+    def article_vectors(
+        self, edition: Edition, encoder: str, dimensions: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """(vectors, dimensions) of each article for which `encoder` has run, by number."""
+        rows = self._database.rows(
+            """
+            SELECT articles.number, vector
+            FROM embeddings
+            JOIN paragraphs ON paragraphs.id = embeddings.paragraph
+            JOIN articles ON articles.id = paragraphs.article
+            JOIN editions ON editions.id = articles.edition
+            WHERE encoder = ? AND sha256 = ? AND code = ? AND preliminary = 0 AND repealed = 0
+            ORDER BY articles.id, paragraphs.id
+            """,
+            [encoder, edition.sha256, edition.code],
+        )
+        return {
+            number: np.frombuffer(b"".join(row["vector"] for row in of_article), "<f4").reshape(
+                -1, dimensions
+            )
+            for number, of_article in groupby(rows, key=lambda row: str(row["number"]))
+        }
+
+    def save_article_vectors(
+        self, edition: Edition, encoder: str, vectors: Mapping[str, Sequence[NDArray[np.float32]]]
+    ) -> None:
+        """`vectors`: for each article's number, those of its paragraphs in order, (vectors, dimensions) each."""
+        rows = self._database.rows(
+            """
+            SELECT articles.number, paragraphs.id AS paragraph
+            FROM paragraphs
+            JOIN articles ON articles.id = paragraphs.article
+            JOIN editions ON editions.id = articles.edition
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
+                AND articles.number IN (SELECT value FROM json_each(?))
+            ORDER BY articles.id, paragraphs.id
+            """,
+            [edition.sha256, edition.code, json.dumps(list(vectors))],
+        )
+        records = []
+        for number, of_article in groupby(rows, key=lambda row: str(row["number"])):
+            for row, part in zip(of_article, vectors[number], strict=True):
+                vector = part.astype("<f4").tobytes()
+                records.append({"paragraph": row["paragraph"], "encoder": encoder, "vector": vector})
+        with self._database.transaction() as db:
+            db.table("embeddings").insert_all(records, replace=True)
+
+    def word_scores(self, edition: Edition, words: Sequence[str]) -> dict[str, float]:
+        """By number, the articles that have one of `words`, with their score by BM25, higher is better."""
+        expression = " OR ".join(f'"{word}"' for word in words if '"' not in word)
+        if not expression:
+            return {}
+        rows = self._database.rows(
+            """
+            SELECT number, -bm25(articles_fts, ?, 1) AS score
+            FROM articles_fts
+            CROSS JOIN articles ON articles.id = articles_fts.rowid -- in this order: 0.02 s instead of 4
+            JOIN editions ON editions.id = articles.edition
+            WHERE articles_fts MATCH ? AND sha256 = ? AND code = ? AND preliminary = 0
+            """,
+            [BM25_TITLE_WEIGHT, expression, edition.sha256, edition.code],
+        )
+        return {row["number"]: row["score"] for row in rows}
 
     def _embedding_rows(self, edition: Edition, encoder: str) -> list[dict[str, Any]]:
         """Each paragraph's id and its vectors as stored, or None."""
@@ -264,15 +449,15 @@ class Editions:
     def _save_article_values(
         self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
     ) -> None:
-        rows = self._database.rows(
-            """
-            SELECT articles.id, number
-            FROM articles JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0
-            """,
-            [edition.sha256, edition.code],
-        )
         with self._database.transaction() as db:
+            rows = self._database.rows(
+                """
+                SELECT articles.id, number
+                FROM articles JOIN editions ON editions.id = articles.edition
+                WHERE sha256 = ? AND code = ? AND preliminary = 0
+                """,
+                [edition.sha256, edition.code],
+            )
             db.table(table).insert_all(
                 (
                     {"article": row["id"], made_by: name, column: values[row["number"]]}
@@ -290,6 +475,7 @@ class Editions:
             {joins}
             WHERE sha256 = :sha256 AND code = :code AND preliminary = 0
                 AND (:number IS NULL OR articles.number = :number)
+                AND editions.id IN (SELECT edition FROM edition_owners WHERE :owner IS NULL OR owner IN (:owner, ''))
             ORDER BY articles.id{order}
         """
         paragraph_join = "JOIN paragraphs ON paragraphs.article = articles.id"
@@ -297,9 +483,8 @@ class Editions:
 
         def load(columns: str, joins: str, order: str) -> list[dict[str, Any]]:
             sql = f"SELECT {columns} {wanted.format(joins=joins, order=order)}"
-            return self._database.rows(
-                sql, {"sha256": edition.sha256, "code": edition.code, "number": number}
-            )
+            parameters = {"sha256": edition.sha256, "code": edition.code, "number": number}
+            return self._database.rows(sql, parameters | {"owner": self._owner})
 
         articles = load("articles.*", "", "")
         paragraphs = load("paragraphs.*", paragraph_join, ", paragraphs.id")
@@ -327,6 +512,14 @@ class Editions:
             )
             for row in articles
         )
+
+
+def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[str, str]) -> None:
+    """`sources`: the name of the file by owner."""
+    db.table("edition_owners").insert_all(
+        ({"edition": edition_id, "owner": owner, "source": source} for owner, source in sources.items()),
+        replace=True,
+    )
 
 
 def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int) -> None:

@@ -98,3 +98,19 @@ def m006_codes(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE new_editions RENAME TO editions")
     db.execute("ALTER TABLE articles ADD COLUMN repealed INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE articles ADD COLUMN title_is_own INTEGER NOT NULL DEFAULT 1")
+
+
+@migrations()
+def m007_owners(db: sqlite_utils.Database) -> None:
+    """Conversations and codes belong to whoever asked or added them: until now the local user, and everyone."""
+    db.execute("ALTER TABLE conversations ADD COLUMN owner TEXT NOT NULL DEFAULT 'local'")
+    db.execute("CREATE INDEX conversations_of_owner ON conversations (owner)")
+    db.execute(
+        "CREATE TABLE edition_owners (edition INTEGER NOT NULL REFERENCES editions(id) ON DELETE CASCADE, "
+        "owner TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (edition, owner))"
+    )
+    db.execute("INSERT INTO edition_owners SELECT id, '', source FROM editions")
+    db.execute(
+        "CREATE TABLE chosen_editions (owner TEXT NOT NULL PRIMARY KEY, "
+        "edition INTEGER NOT NULL REFERENCES editions(id) ON DELETE CASCADE)"
+    )

@@ -11,7 +11,7 @@ from labourqa.answering.answer import (
     refuse_answer,
 )
 from labourqa.engine.base import ModelInfo
-from labourqa.law.structure import Article, Code
+from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.models.relevance import ParagraphRelevance
 from tests.conftest import small_code
 
@@ -94,6 +94,37 @@ def test_of_a_long_paragraph_the_points_that_answer_are_quoted_behind_its_lead(c
     assert first.startswith("The employer is entitled to terminate")
     assert "\n2) the employee does not achieve" in first
     assert "superfluous" not in first
+
+
+def test_a_list_that_is_quoted_in_part_says_which_points_are_not_shown(code: Code) -> None:
+    article = next(article for article in code.articles if article.number == "57")
+    scores = [ParagraphRelevance(1.0, (1.0,) * len(paragraph.points)) for paragraph in article.paragraphs]
+    scores[0] = ParagraphRelevance(14.0, (10.0, 28.0, 26.0, 8.0, 1.0))
+    answer = quote([article], {"57": scores})
+    marks = [line for line in answer.text.splitlines() if line.startswith("…")]
+    assert marks == ["… 1) not shown", "… 4), 5) not shown"]
+    assert all(mark in answer.statements[1].text for mark in marks)
+    assert [str(reference) for reference in answer.statements[1].omitted] == [
+        "Art. 57(1)(1)",
+        "Art. 57(1)(4)",
+        "Art. 57(1)(5)",
+    ]
+
+
+def test_what_follows_a_list_is_quoted_with_it_and_a_long_gap_is_named_by_its_ends() -> None:
+    points = tuple(
+        Point(str(i), f"a reason of kind {i}, which is long enough to count;") for i in range(1, 8)
+    )
+    listed = "\n".join(f"{point.number}) {point.text}" for point in points)
+    paragraph = Paragraph("1", f"The reasons are:\n{listed}\nThe list is complete.", points)
+    article = Article("9", "Reasons", (paragraph,))
+    answer = quote([article], {"9": [ParagraphRelevance(1.0, (9.0, *[0.0] * 6))]})
+    assert answer.statements[1].text.splitlines() == [
+        "The reasons are:",
+        f"1) {points[0].text}",
+        "… 2) to 7) not shown",
+        "The list is complete.",
+    ]
 
 
 def test_a_written_answer_has_its_citations_checked() -> None:

@@ -33,23 +33,29 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
     document = make_report().to_json()
     assert list(document) == [
         "question", "understood", "edition", "model", "encoder", "method", "settings", "version", "prompts_sha256",
-        "threshold", "top", "articles", "read", "selected", "outside", "unknown", "repealed", "answer", "related",
-        "tokens", "seconds", "peak_memory_bytes",
+        "threshold", "top", "articles", "read", "unread", "selected", "outside", "unknown", "repealed", "answer",
+        "related", "tokens", "seconds", "peak_memory_bytes",
     ]  # fmt: skip
     assert list(document["edition"]) == ["code", "date", "source", "sha256"]
     assert list(document["model"]) == ["name", "sha256", "dtype", "device", "parameters"]
     assert list(document["articles"][0]) == ["number", "title", "score", "selected"]
     assert list(document["answer"]) == ["kind", "text", "complete", "citations", "statements"]
     assert list(document["answer"]["citations"][0]) == ["article", "paragraph", "point", "quote", "supported"]
-    assert list(document["answer"]["statements"][0]) == ["text", "references", "doubts"]
+    assert list(document["answer"]["statements"][0]) == ["text", "references", "doubts", "omitted"]
     assert set(document["tokens"]) == {
         "filter", "answer_prompt", "answer_generated", "with_cache", "without_cache"
     }  # fmt: skip
     assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
 
 
+def test_a_report_of_version_0_2_is_still_read() -> None:
+    document = make_report().to_json()
+    del document["answer"]["statements"][0]["omitted"]
+    assert Report.from_json(document) == rounded(make_report())
+
+
 @pytest.mark.parametrize(
-    "field", [name for name in make_report().to_json() if name != "repealed"]
+    "field", [name for name in make_report().to_json() if name not in ("repealed", "unread")]
 )  # since 0.2
 def test_a_document_without_a_field_is_not_a_report(field: str) -> None:
     document = make_report().to_json()

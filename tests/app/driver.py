@@ -9,18 +9,26 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from labourqa.config import PAGE
+from labourqa.config import PAGE, Settings
+from labourqa.store.owners import LOCAL
 
 
 @contextmanager
 def page_server(home: Path, **settings: str) -> Iterator[None]:
-    """A server of the page, which all `open_page` inside visit, with this data folder and these LABOURQA_* settings."""
+    """A server of the page, which all `open_page` inside visit, with this data folder and these LABOURQA_* settings.
+
+    The visitors are the local user.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABOURQA_HOME", str(home))
         for name, value in settings.items():
             patch.setenv(f"LABOURQA_{name.upper()}", value)
         patch.syspath_prepend(str(PAGE.parent))  # so does `streamlit run`
         st.cache_resource.clear()
+        from identity import Visitor, sign  # from app/, which is on the path here
+
+        cookie = sign(Visitor(LOCAL), Settings(home=home))
+        patch.setattr("streamlit.runtime.context.ContextProxy.cookies", {"labourqa": cookie})
         yield
         from server import server  # from app/, which is on the path here
 
@@ -30,7 +38,7 @@ def page_server(home: Path, **settings: str) -> Iterator[None]:
 
 
 def open_page(page: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGE), default_timeout=120)
+    app = AppTest.from_file(str(PAGE.with_name("page.py")), default_timeout=120)
     for name, value in query.items():
         app.query_params[name] = value
     if page:

@@ -1,39 +1,20 @@
 """The page in a real browser: the system's Chromium, or one that Playwright downloaded."""
 
-import os
 import re
-import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Error,
-    Page,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from labourqa.store import Store
+from tests.app.browsing import DESKTOP, PHONE, NewVisitor, ask, serve_page, visit, visitors
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
-expect.set_options(timeout=30_000)
 ANSWER_MS = 180_000  # to answer a question on a slow machine, loading the model included
 NIGHT = "Do they need to pay more for working at night?"
-DESKTOP: ViewportSize = {"width": 1280, "height": 900}
-PHONE: ViewportSize = {"width": 390, "height": 844}
 CODE = """LABOUR CODE OF NOWHERE
 
 Article 1. Annual Leave
@@ -46,23 +27,6 @@ Article 2. Night Work
 Article 3. Notice
 1. An employee may resign with a notice of one month.
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    system = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(
-                executable_path=system,
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-        except Error as error:
-            pytest.skip(
-                f"no Chromium can be started; run `playwright install chromium`: {error.message[:80]}"
-            )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,80 +49,19 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(browser: Browser, home: Path, server_log: Path) -> Iterator[str]:
     """The address of a page that `labourqa ui` serves."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    chosen = {
-        "LABOURQA_HOME": str(home),
-        "LABOURQA_MODEL": "smollm2-135m",
-        "STREAMLIT_SERVER_HEADLESS": "true",
-    }
-    with server_log.open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "labourqa", "ui", "--port", str(port)],
-            env=os.environ | chosen,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    address = f"http://localhost:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/_stcore/health")
-            break
-        except OSError:
-            assert server.poll() is None, f"the server has stopped: {server_log.read_text()}"
-            time.sleep(0.1)
-    yield address
-    os.killpg(server.pid, signal.SIGTERM)
-    server.wait()
+    with serve_page("labourqa ui", home, server_log, LABOURQA_MODEL="smollm2-135m") as address:
+        yield address
 
 
 @pytest.fixture
-def new_visitor(
-    browser: Browser, address: str, server_log: Path
-) -> Iterator[Callable[[ViewportSize], BrowserContext]]:
-    """Opens browser contexts; when the test ends, neither they nor the server may have logged an exception."""
-    logged_before = len(server_log.read_text())
-    contexts: list[BrowserContext] = []
-    errors: list[str] = []
-
-    def note_error(message: ConsoleMessage) -> None:
-        # Streamlit looks for its own addresses below the page's first, and finds them above.
-        if message.type == "error" and "/_stcore/" not in message.location["url"]:
-            errors.append(f"{message.text} ({message.location['url']})")
-
-    def open_context(viewport: ViewportSize) -> BrowserContext:
-        context = browser.new_context(viewport=viewport)
-        context.set_default_timeout(30_000)
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        context.on("console", note_error)
-        contexts.append(context)
-        return context
-
-    yield open_context
-    for context in contexts:
-        context.close()
-    assert errors == []
-    assert "Traceback" not in server_log.read_text()[logged_before:]
+def new_visitor(browser: Browser, address: str, server_log: Path) -> Iterator[NewVisitor]:
+    with visitors(browser, server_log) as new_visitor:
+        yield new_visitor
 
 
 @pytest.fixture
-def visitor(new_visitor: Callable[[ViewportSize], BrowserContext]) -> BrowserContext:
+def visitor(new_visitor: NewVisitor) -> BrowserContext:
     return new_visitor(DESKTOP)
-
-
-def visit(visitor: BrowserContext, address: str) -> Page:
-    page = visitor.new_page()
-    page.goto(address)
-    expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible(timeout=30_000)
-    return page
-
-
-def ask(page: Page, question: str) -> None:
-    box = page.get_by_test_id("stChatInputTextArea")
-    box.fill(question)
-    box.press("Enter")
 
 
 def expect_answer(page: Page) -> None:
@@ -167,7 +70,7 @@ def expect_answer(page: Page) -> None:
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_a_question_from_the_click_to_the_export(
-    new_visitor: Callable[[ViewportSize], BrowserContext], address: str, viewport: ViewportSize
+    new_visitor: NewVisitor, address: str, viewport: ViewportSize
 ) -> None:
     visitor = new_visitor(viewport)
     asked_for: list[str] = []
@@ -213,9 +116,7 @@ def test_a_question_from_the_click_to_the_export(
     ] == []  # nothing from elsewhere
 
 
-def test_two_visitors_ask_at_the_same_time(
-    new_visitor: Callable[[ViewportSize], BrowserContext], address: str
-) -> None:
+def test_two_visitors_ask_at_the_same_time(new_visitor: NewVisitor, address: str) -> None:
     pages = [visit(new_visitor(DESKTOP), address) for _ in range(2)]
     ask(pages[0], "How long is annual leave?")
     ask(pages[1], "What is the longest trial period?")
@@ -258,7 +159,7 @@ def test_what_a_visitor_types_stays_text(visitor: BrowserContext, address: str) 
 def test_conversations_are_renamed_deleted_and_forgotten(
     visitor: BrowserContext, address: str, home: Path
 ) -> None:
-    with Store(home / "labourqa.db") as store:
+    with Store(home / "labourqa.db", owner=None) as store:
         store.conversations.erase_all()
     page = visit(visitor, address)
     ask(page, "How long is annual leave?")
@@ -274,17 +175,17 @@ def test_conversations_are_renamed_deleted_and_forgotten(
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_role("heading", name="Ask the labour code")).to_be_visible()
     expect(page.get_by_text("articles read,")).to_have_count(0)  # nor is the deleted answer on the page
-    with Store(home / "labourqa.db") as store:
+    with Store(home / "labourqa.db", owner=None) as store:
         assert store.conversations.search() == []
 
     ask(page, "How long is annual leave?")
     expect_answer(page)
     page.get_by_role("link", name="Settings").click()
-    expect(page.get_by_text("1 conversation stored")).to_be_visible()
+    expect(page.get_by_text("1 conversation of yours")).to_be_visible()
     page.get_by_role("button", name="Forget everything").click()
     page.get_by_role("button", name="Erase all conversations").click()
-    expect(page.get_by_text("0 conversations stored")).to_be_visible()
-    with Store(home / "labourqa.db") as store:
+    expect(page.get_by_text("0 conversations of yours")).to_be_visible()
+    with Store(home / "labourqa.db", owner=None) as store:
         assert store.conversations.search() == []
 
 
@@ -297,10 +198,10 @@ def test_another_code_is_shown_before_it_is_stored_and_then_answers_questions(
         {"name": "nowhere.txt", "mimeType": "text/plain", "buffer": CODE.encode()}
     )
     expect(page.get_by_text("3 articles recognised")).to_be_visible()
-    with Store(home / "labourqa.db") as store:
+    with Store(home / "labourqa.db", owner=None) as store:
         assert len(store.editions.all()) == 1
     page.get_by_role("button", name="Store this code").click()
-    expect(page.get_by_label("Answer from")).to_have_value(re.compile("nowhere.txt"))
+    expect(page.get_by_role("button", name="Labour Code of Nowhere")).to_be_visible()
     expect(page.get_by_text("3 articles recognised")).to_be_hidden()
     page.get_by_role("link", name="Ask", exact=True).click()
     ask(page, "How is night work paid?")

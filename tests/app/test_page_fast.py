@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,43 +138,6 @@ def test_the_settings_of_a_visitor_do_not_reach_others(server: None, no_installa
     app.switch_page("app_pages/settings.py").run()
     assert app.number_input(key="top").value == 1
     assert other.number_input(key="top").value is None
-
-
-def test_an_edition_is_chosen_by_its_text_and_not_by_its_name(
-    server: None, home: Path, no_installation: None
-) -> None:
-    """Two files may have the same name and date, but different texts."""
-    database = Settings(home=home).database
-    other_text = replace(small_code(), articles=small_code().articles[:1])
-    with Store(database) as store:
-        store.editions.save(other_text, source="nowhere.txt", sha256="1" * 64)
-    app = open_page("settings")
-    assert [option[-8:] for option in app.selectbox(key="edition-choice").options] == ["11111111", "00000000"]
-    app.selectbox(key="edition-choice").select_index(1).run()
-    app.switch_page("app_pages/ask.py").run()
-    ask(app, QUESTION)
-    assert "3 of 3 articles read" in app.expander[0].label
-    app.switch_page("app_pages/settings.py").run()
-    app.selectbox(key="edition-choice").select_index(0).run()
-    app.switch_page("app_pages/ask.py").run()
-    ask(app, QUESTION)
-    assert "1 of 1 articles read" in app.expander[-1].label
-
-
-def test_a_code_with_gaps_is_stored_after_the_visitor_saw_them(
-    server: None, home: Path, no_installation: None
-) -> None:
-    app = open_page("settings")
-    gaps = "LAW OF GAPS\n\n" + "".join(
-        f"Article {number}. Title {number}\n1. One.\n" for number in (1, 9, 30)
-    )
-    app.file_uploader[0].upload("gaps.txt", gaps.encode()).run()
-    assert "Numbers 2–8, 10–29 are missing." in texts(app)
-    app.button(key="store-code").click().run()
-    assert not app.error
-    with Store(Settings(home=home).database) as store:
-        assert store.editions.current().source == "gaps.txt"
-    assert not app.warning
 
 
 def test_the_citations_of_an_answer_open_while_its_edition_is_stored(server: None, home: Path) -> None:

@@ -212,3 +212,21 @@ def test_a_chat_stays_with_its_code_when_another_one_is_chosen_meanwhile(
     assert capsys.readouterr().out.count("\nWages Act (wages.txt). Information") == 2
     with Store(Settings(home=codes).database) as store:
         assert store.editions.current().code == "Labour Code of Nowhere"
+
+
+def test_a_code_of_a_visitor_is_listed_with_all_and_becomes_everyones_when_it_is_chosen(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Settings(home=home).database
+    with Store(database) as store:
+        store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
+    with Store(database, owner="visitor:ada") as store:
+        store.editions.save(replace(small_code(), name="Draft"), source="draft.txt", sha256="1" * 64)
+    assert main(["codes"]) == 0
+    assert "Draft" not in capsys.readouterr().out
+    assert main(["codes", "--all"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert [line.split()[-1] for line in listed] == ["owner", "visitor:ada", "everyone"]
+    assert main(["codes", "choose", "draft"]) == 0
+    with Store(database, owner="visitor:bob") as store:
+        assert store.editions.current().code == "Draft"

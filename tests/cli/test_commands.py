@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ def test_a_document_cannot_command_the_terminal(home: Path, capsys: pytest.Captu
     assert "\x1b" in read_document(home / "evil.txt").text
     with open_assistant(Settings(home=home)) as assistant:
         assistant.ingest(home / "evil.txt", force=True)
-    assert main(["show", "1"]) == 0
+    assert main(["show", "1", "--code", "evil"]) == 0
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "[bold]b[/bold]" in shown
@@ -136,7 +137,7 @@ def test_flags_override_the_configuration(
     main(["ingest", "nowhere.txt"])
     capsys.readouterr()
     flags = ["--top", "2", "--threshold", "-0.5", "--method", "shortlist", "--shortlist", "3", "--batch-tokens", "99",
-             "--cache-bits", "8", "--answer", "quoted"]  # fmt: skip
+             "--cache-bits", "8", "--answer", "quoted", "--read-seconds", "2.5"]  # fmt: skip
     assert main(["ask", "How is night work paid?", "--json", *flags]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["method"] == "shortlist"
@@ -149,6 +150,7 @@ def test_flags_override_the_configuration(
         "batch_articles": 8,
         "cache_bits": 8,
         "answer_tokens": 77,
+        "read_seconds": 2.5,
     }
 
 
@@ -256,6 +258,36 @@ def test_history_lists_and_erases(home: Path, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == ""
 
 
+def test_history_of_all_owners_names_them_and_the_own_history_leaves_the_others_alone(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = Settings(home=home).database
+    for owner, question in (("local", "How long is leave?"), ("visitor:0123456789abcdef", "Am I pregnant?")):
+        with Store(database, owner=owner) as store:
+            store.conversations.log(make_report(question))
+    assert main(["history"]) == 0
+    assert "pregnant" not in capsys.readouterr().out
+    assert main(["history", "--all"]) == 0
+    listed = [line[18:] for line in capsys.readouterr().out.splitlines()]
+    assert listed == ["visitor:01234567  Am I pregnant?", "you  How long is leave?"]
+    assert main(["history", "--erase"]) == 0
+    assert "1 answers erased" in capsys.readouterr().out
+    assert main(["history", "--all"]) == 0
+    assert "pregnant" in capsys.readouterr().out
+
+
+def test_conversations_older_than_keep_days_are_erased_by_the_next_command(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(Settings(home=home).database, owner="visitor:ada") as store:
+        answer, _ = store.conversations.log(make_report("Am I pregnant?"))
+        store._database._db.execute("UPDATE answers SET asked_at = '2020-01-01' WHERE id = ?", [answer])
+        store._database._db.conn.commit()
+    monkeypatch.setenv("LABOURQA_KEEP_DAYS", "30")
+    assert main(["history", "--all"]) == 0
+    assert capsys.readouterr().out == ""
+
+
 def test_models_lists_the_embedded_models_and_how_to_fetch_them(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,4 +338,27 @@ def test_ui_reports_a_broken_database_instead_of_serving_the_page(
     monkeypatch.setattr("streamlit.web.cli.main", lambda *_, **__: pytest.fail("the page is served"))
     (home / "labourqa.db").write_bytes(b"broken" * 1000)
     assert main(["ui"]) == 1
-    assert "labourqa.db cannot be used" in capsys.readouterr().err
+    assert "labourqa.db is damaged (file is not a database)" in capsys.readouterr().err
+
+
+def test_an_answer_that_cannot_be_recorded_is_printed_all_the_same(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, a question that took a minute was answered with "in use by another program" alone."""
+    assert main(["ingest"]) == 0
+    assert main(["ask", "How is night work paid?"]) == 0
+    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
+    capsys.readouterr()
+    with sqlite3.connect(home / "labourqa.db") as other:
+        other.execute("BEGIN IMMEDIATE")  # as another process has it while it ingests
+        assert main(["ask", "How is night work paid?"]) == 0
+        shown = capsys.readouterr()
+        assert "one and a half times" in shown.out
+        assert "The question and the answer were not recorded. " in shown.err
+        assert "in use by another program; try again later." in shown.err
+        monkeypatch.setattr("sys.stdin", io.StringIO("How is night work paid?\n"))
+        assert main(["chat"]) == 0
+        shown = capsys.readouterr()
+        assert "one and a half times" in shown.out
+        assert "were not recorded" in shown.err
+    other.close()

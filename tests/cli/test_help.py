@@ -9,15 +9,16 @@ import pytest
 from labourqa.cli.main import COMMANDS, labourqa, main
 from tests.cli.process import ROOT
 
-MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits"}
+MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits", "--cache-size"}
 ANSWER_OPTIONS = MODEL_OPTIONS | {
-    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--answer-tokens", "--json",
+    "--code", "--answer", "--threshold", "--top", "--shortlist", "--batch-tokens", "--read-seconds",
+    "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
     "ask": ANSWER_OPTIONS,
     "chat": ANSWER_OPTIONS,
     "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
-    "codes": set[str](),
+    "codes": {"--all"},
     "diff": {"--code", "--summary", "--json"},
     "show": {"--code"},
     "search": {"--code"},
@@ -28,7 +29,7 @@ OPTIONS = {
         "--sweep", "--out", "--json",
     },
     "models": set[str](),
-    "history": {"--erase"},
+    "history": {"--all", "--erase"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip

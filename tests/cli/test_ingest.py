@@ -1,6 +1,7 @@
 """`labourqa ingest`: what it says before anything is stored, and what it stores."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,11 @@ import pytest
 
 from labourqa.cli.main import main
 from labourqa.config import Settings
+from labourqa.errors import EngineError
 from labourqa.pipeline import open_assistant
 from labourqa.store import Store
 from tests.cli.process import ROOT
-from tests.fakes import FakeEngine
+from tests.fakes import FakeEngine, FakePrefixCache
 from tests.samples import TWO_ACTS, write_act
 
 POOR = write_act("LABOUR CODE OF NOWHERE", "Wages Rest")  # "Only 2 articles are found."
@@ -142,8 +144,8 @@ def test_a_process_killed_while_it_stores_a_third_code_leaves_the_others_as_they
     (home / "acts.txt").write_text(TWO_ACTS)
     (home / "new.txt").write_text(write_act("NEW ACT", "Scope Duties Rights Courts Entry"))
     with open_assistant(Settings(home=home)) as assistant:
-        assistant.ingest(home / "acts.txt", act="2")
-        assistant.ingest(home / "acts.txt", act="1")
+        for act in ("2", "1"):
+            assistant.store.editions.choose(assistant.ingest(home / "acts.txt", act=act))
     # Wraps a private function, to stop for certain between two articles of one transaction.
     stop_after_two_articles = (
         "import sys, time; from pathlib import Path\n"
@@ -172,3 +174,64 @@ def test_a_process_killed_while_it_stores_a_third_code_leaves_the_others_as_they
     with open_assistant(Settings(home=home)) as assistant:  # and the database is not locked
         assistant.ingest(home / "new.txt")
     assert stored_codes(home) == {"New Act": 5, "Wages Act": 6, "Holidays Act": 5}
+
+
+def test_a_code_becomes_current_only_when_a_question_to_it_can_be_answered(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> FakePrefixCache:
+        raise EngineError("Article 2 is too long.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "open_prefix_cache", fail)
+        assert main(["ingest", "nowhere.txt"]) == 1
+    errors = capsys.readouterr().err
+    assert "labourqa: Article 2 is too long." in errors
+    assert "Labour Code of Nowhere (nowhere.txt) is stored, but does not answer questions yet; " in errors
+    assert (
+        "Labour Code of the Republic of Lithuania, version of 2025-01-01 (labour-code-lt.en.txt) still"
+        in errors
+    )
+    [choose] = re.findall(r"codes choose \"(.+?)\"", errors.replace("\n", " "))
+    assert main(["ask", "How is night work paid?"]) == 0
+    assert "labour-code-lt.en.txt" in capsys.readouterr().out
+
+    assert main(["codes"]) == 0
+    listed = capsys.readouterr()
+    assert "* Labour Code of the Republic of Lithuania" in re.sub(" +", " ", listed.out)
+    assert f"{choose} does not answer questions yet" in listed.err
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "open_prefix_cache", fail)
+        assert main(["codes", "choose", choose]) == 1
+    assert main(["codes", "choose", choose]) == 0
+    assert main(["show", "3"]) == 0
+    assert "Night work is paid" in capsys.readouterr().out
+
+
+def test_a_code_without_any_text_is_refused(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before, the program failed on it with an IndexError, and from then on on every question."""
+    (home / "empty.txt").write_text("Labour Code of Nothing\n\nArticle 1. A\nArticle 2. B\n")
+    assert main(["ingest", "--force", "empty.txt"]) == 1
+    assert "No article of the Labour Code of Nothing has any text" in capsys.readouterr().err
+    assert main(["ask", "How is night work paid?"]) == 0
+    assert stored_codes(home) == {"Labour Code of the Republic of Lithuania": 257}
+
+
+def test_an_article_longer_than_the_models_context_is_read_in_parts(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "The employer pays one and a half times the pay for night work. " * 3_000
+    (home / "long.txt").write_text(
+        f"LONG CODE\n\nArticle 1. Leave\n\nLeave lasts ten days.\n\nArticle 2. Night Work\n\n{text}\n\n"
+        "Article 3. Disputes\n\nA court decides.\n"
+    )
+    assert main(["ingest", "--force", "long.txt"]) == 0
+    assert main(["ask", "How is night work paid?"]) == 0
+    shown = capsys.readouterr()
+    assert "Art. 2  Night Work" in shown.out
+    assert "parts of articles read" in shown.err
+    assert len(engine.prefix_caches[-1].articles) > 10
+    for part in engine.prefix_caches[-1].articles:
+        assert engine.count_tokens([part.format()]) < [engine.context_tokens]

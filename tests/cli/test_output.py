@@ -39,6 +39,21 @@ def test_costs_are_printed_to_stderr(capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+def test_a_code_that_was_not_read_whole_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    report = make_report()
+    titles = {str(number): f"Title {number}" for number in range(1, 10_001)}
+    selection = replace(
+        report.selection,
+        scores={number: -float(number) for number in titles},
+        read=1_200,
+        unread=frozenset(list(titles)[1_200:]),
+    )
+    print_report(replace(report, titles=titles, selection=selection), as_json=False)
+    shown = capsys.readouterr()
+    assert "\n1,200 of 10,000 articles read, the best ones" in shown.out
+    assert shown.err.startswith("1,200 of 10,000 articles read by the model")
+
+
 def test_a_refusal_has_no_sources(capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(make_refusal(), capsys)
     assert shown.startswith("Nothing in the code answers this.\n")

@@ -40,8 +40,29 @@ def test_a_repeated_number_is_named_and_its_text_is_kept() -> None:
     law = parse_law(text)
     assert law.report.repeated_numbers == ("3",)
     assert law.report.confidence == "check"
-    assert "used twice" in " ".join(law.report.reasons)
+    assert "used more than once" in " ".join(law.report.reasons)
     assert "Another title" in law.code.articles[2].text
+
+
+def test_a_number_that_is_used_again_far_from_the_first_is_named_and_its_text_is_kept() -> None:
+    text = law_of(*NUMBERS).replace("Article 15. Title", "\nArticle 3. Another title\n")
+    law = parse_law(text)
+    assert law.report.repeated_numbers == ("3",)
+    assert law.report.confidence == "check"
+    assert "Another title" in law.code.articles[13].text
+
+
+def test_a_reference_at_the_beginning_of_a_paragraph_is_no_repeated_number() -> None:
+    text = law_of(*NUMBERS).replace(
+        "Article 15. Title", "\nArticle 3. This rule applies here as well.\n\nArticle 15. Title"
+    )
+    assert parse_law(text).report.repeated_numbers == ()
+
+
+def test_fifty_articles_with_one_number_are_a_poor_reading() -> None:
+    report = parse_law(law_of(*["1"] * 50)).report
+    assert (report.articles, len(report.repeated_numbers), report.confidence) == (1, 49, "poor")
+    assert "Number 1 (50 times) is used more than once" in " ".join(report.reasons)
 
 
 def test_articles_without_text_make_the_reading_poor() -> None:

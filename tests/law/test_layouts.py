@@ -17,6 +17,9 @@ LAYOUTS = {
     "brazil": ("pt", ["1 | | -", "2 | | - 1 2", "3 | | -", "4 | | -", "5 | | -", "5A | | -", "6 | | -"]),
     "bulgaria": ("", ["1 | Предмет и цел | 1 2", "2 | Определени трудови отношения | -",
         "3 | Тристранно сътрудничество | 1", "4 | Синдикално сдружаване | 1", "5 | Сдружаване на работодателите | 1"]),
+    "canada": ("en", ["166 | Definitions | -", "167 | Application of Part | 1 2", "168 | Rest day | 1",
+        "169 | Hours of work | 1 2", "169.1 | Modified work schedule | 1 2", "169.2 | Breaks | 1",
+        "170 | Medical breaks | 1", "171 | Maximum hours | 1"]),
     "china": ("en", ["1 | | -", "2 | | -", "3 | | -", "4 | | -", "5 | | -"]),
     "clauses": ("en", ["1 | Hours of work | -", "2 | Overtime | 1 2", "3 | Leave | -", "4 | (Repealed) | ",
         "5 | (Repealed) | ", "6 | (Repealed) | ", "7 | Notice | -"]),
@@ -49,12 +52,16 @@ LAYOUTS = {
         "3-103 | Investigations | -(a)", "3-104 | Reserved | ", "3-201 | Employment standards service | -",
         "3-202 | Duties | -"]),
     "mexico": ("es", ["1 | | -", "2 | | -", "3 | | -", "3bis | | -(a,b)", "4 | | -", "5 | | -(I,II)"]),
+    "nepal": ("en", ["1 | Short title and commencement | 1 2", "2 | Working hours | 1 2", "3 | Appointment | 1",
+        "4 | Weekly leave | 1 2", "5 | Sick leave | 1"]),
     "nigeria": ("en", ["1 | Manner of payment of wages | 1(a,b) 2",
         "2 | Agreements as to place and manner of spending wages illegal | -",
         "3 | Wages not to be paid on certain premises | 1", "4 | Advances | 1", "5 | Deductions | 1",
         "6 | General provisions | 1"]),
     "philippines": ("en", ["82 | Coverage | -", "83 | Normal hours of work | -", "84 | Hours worked | -",
         "85 | Meal periods | -"]),
+    "philippines-renumbered": ("en", ["293 | [278] Coverage | -", "294 | [279] Security of tenure | -",
+        "295 | [280] Regular and casual employment | -", "296 | [281] Probationary employment | -"]),
     "poland": ("pl", ["1 | | -", "2 | | -", "3 | | -", "3^1 | | 1 2", "4 | | -", "5 | | -"]),
     "portugal": ("pt", ["1 | Fontes específicas | -",
         "2 | Instrumentos de regulamentação colectiva de trabalho | 1 2(a,b)",
@@ -274,3 +281,34 @@ def test_a_list_inside_a_line_becomes_points() -> None:
         ("c", "rest."),
     ]
     assert " ".join(paragraph.text.split()) == text.removeprefix("3. Duties.—(1) ")
+
+
+def test_a_year_above_the_first_section_is_no_section() -> None:
+    text = (Path(__file__).parent / "layouts" / "united-kingdom.txt").read_text()
+    name, _, sections = text.partition("\n")
+    code = parse_code(f"{name}\n\n1996 CHAPTER 18\n{sections}")
+    assert code.name == name
+    assert [one.number for one in code.articles] == [one.number for one in parse_code(text).articles]
+
+
+def test_a_law_whose_name_stands_above_its_contents_has_that_name() -> None:
+    titles = [
+        "Definitions",
+        "Purpose",
+        "Hours of work",
+        "Annual leave",
+        "Notice",
+        "Wages",
+        "Records",
+        "Offences",
+    ]
+    contents = "".join(f"{i}. {title}\n" for i, title in enumerate(titles, 1))
+    sections = "".join(
+        f"{i}. {title}\n(1) The employer observes section {i} in every contract under this Act.\n(2) So do others.\n"
+        for i, title in enumerate(titles, 1)
+    )
+    heading = "CHAPTER ONE\nDEFINITIONS AND PURPOSE OF THIS ACT\n"
+    text = (
+        f"HOURS AND LEAVE ACT 75 OF 1997\nARRANGEMENT OF SECTIONS\n{heading}{contents}\n{heading}{sections}"
+    )
+    assert parse_code(text).name == "Hours and Leave Act 75 of 1997"

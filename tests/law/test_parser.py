@@ -81,6 +81,7 @@ def test_the_embedded_edition_never_changes(english: Code) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_approval_law_stands_apart(english: Code, lithuanian: Code, pdf: Code) -> None:
     assert english.preliminary == ()
     for code in (lithuanian, pdf):
@@ -89,6 +90,7 @@ def test_the_approval_law_stands_apart(english: Code, lithuanian: Code, pdf: Cod
         assert not re.search("Grybauskait|PATVIRTINTA|APPROVED", code.preliminary[5].text)
 
 
+@pytest.mark.slow
 def test_a_code_is_named_and_dated(english: Code, lithuanian: Code, pdf: Code, russian: Code) -> None:
     assert (english.name, english.date) == ("Labour Code of the Republic of Lithuania", "2025-01-01")
     assert (pdf.name, pdf.date) == ("Labour Code of the Republic of Lithuania", "2023-04-06")
@@ -96,6 +98,7 @@ def test_a_code_is_named_and_dated(english: Code, lithuanian: Code, pdf: Code, r
     assert (russian.name, russian.date) == ("Трудовой Кодекс Российской Федерации", "")
 
 
+@pytest.mark.slow
 def test_the_annex_stands_apart(english: Code, lithuanian: Code, pdf: Code) -> None:
     for code, count in ((english, 18), (lithuanian, 18), (pdf, 17)):
         assert len(re.findall(r"^\d+\. ", code.annex, re.MULTILINE)) == count
@@ -111,6 +114,7 @@ def test_both_languages_of_one_version_have_the_same_outline(english: Code, lith
         ]
 
 
+@pytest.mark.slow
 def test_the_pdf_differs_only_where_the_law_was_amended(english: Code, pdf: Code) -> None:
     amended = ["25", "30", "62", "72^1", "117", "119", "182", "193", "223", "241"]
     pairs = zip(english.articles, pdf.articles, strict=True)
@@ -134,6 +138,7 @@ def test_no_editors_note_stays_in_an_article(code: Code) -> None:
         assert not re.search(notes, "\n".join(lines), re.MULTILINE), article.number
 
 
+@pytest.mark.slow
 def test_no_page_number_or_broken_line_stays_in_the_pdf(pdf: Code) -> None:
     text = "\n".join(article.text for article in pdf.articles)
     assert not re.search(r"^\d+$", text, re.MULTILINE)
@@ -157,16 +162,19 @@ def test_no_page_number_or_broken_line_stays_in_the_pdf(pdf: Code) -> None:
         ("227", "Submission of documents for dispute resolution through Labour Disputes Commissions"),
     ],
 )
+@pytest.mark.slow
 def test_a_title_over_two_lines_is_complete_and_takes_no_text(pdf: Code, number: str, title: str) -> None:
     assert get(pdf, number).title == title
 
 
+@pytest.mark.slow
 def test_wrapped_references_are_no_headings(pdf: Code) -> None:
     assert "Article 57(7) and Article 64(4) of this Code regarding" in get(pdf, "62").text
     assert "(Article 101(3) and Article 101(4) of this Code)" in get(pdf, "144").text
     assert "(Articles 57(1)(1–3) of this Code)" in get(pdf, "61").text
 
 
+@pytest.mark.slow
 def test_an_article_knows_where_it_stands(english: Code, pdf: Code, lithuanian: Code, russian: Code) -> None:
     article = get(english, "57")
     assert article.part == "PART II. INDIVIDUAL EMPLOYMENT RELATIONS"

@@ -107,7 +107,7 @@ def test_places_named_in_a_question_are_found(question: str, references: list[st
     assert find_mentions(question) == tuple(map(parse_reference, references))
 
 
-@pytest.mark.parametrize("text", ["", "hello", "57(1)(2)(3)", "57 1", "99999", "9" * 1_000_000])
+@pytest.mark.parametrize("text", ["", "hello", "57(1)(2)(3)", "57 1", "999999", "9" * 1_000_000])
 def test_what_names_no_article_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UnknownArticleError, match=r"names no article; write, for example, 57, 144\(4\)"):
         parse_reference(text)

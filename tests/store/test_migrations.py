@@ -52,6 +52,17 @@ def insert_code(db: sqlite_utils.Database) -> dict[str, Any]:
     return ids
 
 
+def has_all_of(document: Any, old: Any) -> bool:
+    """Whether `document` has all that an `old` one has; new fields may be added."""
+    if isinstance(old, dict):
+        return all(key in document and has_all_of(document[key], value) for key, value in old.items())
+    if isinstance(old, list):
+        return len(document) == len(old) and all(
+            has_all_of(*pair) for pair in zip(document, old, strict=True)
+        )
+    return bool(document == old)
+
+
 def test_the_migrations_of_version_0_1_0_are_unchanged(tmp_path: Path) -> None:
     db = old_database(tmp_path / "x.db", stop_before="m005_calibration_margins")
     rows = db.query(
@@ -97,7 +108,7 @@ def test_a_database_of_version_0_1_0_keeps_everything(tmp_path: Path) -> None:
             assert [(answer.id, answer.helpful, answer.reason) for answer in answers] == [
                 (7, True, "good"), (8, None, "good"),
             ]  # fmt: skip
-            assert all(answer.report.to_json() == REPORT | {"repealed": []} for answer in answers)
+            assert all(has_all_of(answer.report.to_json(), REPORT) for answer in answers)
             assert store.conversations.latest_report(REPORT["question"], "article-cache") is not None
     with Store(path) as store:
         store.editions.remove(edition)
@@ -118,7 +129,7 @@ def test_answers_from_before_conversations_become_conversations_of_their_own(tmp
         [conversation] = store.conversations.search()
         assert conversation.title == "How long?"
         [answer] = store.conversations.answers(conversation.id)
-        assert answer.report.to_json() == REPORT | {"repealed": []}
+        assert has_all_of(answer.report.to_json(), REPORT)
 
 
 @pytest.mark.parametrize("name", ["m001_editions", "m003_null_margins"])

@@ -6,7 +6,7 @@ import click
 
 from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
 from labourqa.cli.options import ANSWER_OPTIONS, json_option, with_settings
-from labourqa.cli.output import print_model, print_report
+from labourqa.cli.output import explain_unrecorded, print_model, print_report
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.errors import QuestionError
@@ -32,9 +32,10 @@ def command(settings: Settings, *, question: str, as_json: bool) -> None:
         edition = assistant.current_edition()
         print_model(assistant.models)
         report = assistant.ask(question, edition=edition, load_seconds=assistant.models.load_seconds)
-        if settings.log:
-            assistant.store.conversations.log(report)
-    print_report(report, as_json=as_json)
+        print_report(report, as_json=as_json)
+        with explain_unrecorded():
+            if settings.log:
+                assistant.store.conversations.log(report)
 
 
 def _read_stdin() -> str:

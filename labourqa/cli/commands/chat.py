@@ -6,7 +6,7 @@ import click
 
 from labourqa.answering.conversation import Turn
 from labourqa.cli.options import ANSWER_OPTIONS, json_option, with_settings
-from labourqa.cli.output import print_message, print_model, print_report
+from labourqa.cli.output import explain_unrecorded, print_message, print_model, print_report
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.errors import QuestionError
@@ -43,9 +43,10 @@ def command(settings: Settings, *, as_json: bool) -> None:
                 print_message(str(error))
                 continue
             previous = report.turn
-            if settings.log:
-                _, conversation = assistant.store.conversations.log(report, conversation)
             print_report(report, as_json=as_json)
+            with explain_unrecorded():
+                if settings.log:
+                    _, conversation = assistant.store.conversations.log(report, conversation)
 
 
 def _read_line() -> str:

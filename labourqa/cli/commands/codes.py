@@ -8,27 +8,29 @@ import click
 
 from labourqa.cli.options import with_settings
 from labourqa.cli.output import print_message, print_result, warn_of_code_setting
+from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
-from labourqa.errors import NoEditionError, SettingsError
-from labourqa.law.edition import Edition
-from labourqa.pipeline import open_assistant
+from labourqa.errors import NoEditionError
+from labourqa.law.edition import Edition, check_code_name
+from labourqa.pipeline import Assistant, open_assistant
 from labourqa.store import Store
 from labourqa.store.editions import StoredEdition
+from labourqa.store.owners import describe_owner
 
 _CHECKSUM_DIGITS = 8  # shown where a date does not name an edition
-_LONGEST_NAME = 200
 
 
 @click.group("codes", invoke_without_command=True)
+@click.option("--all", "all_owners", is_flag=True, help="Those that visitors of the page added as well.")
 @with_settings()
-def command(settings: Settings) -> None:
+def command(settings: Settings, *, all_owners: bool) -> None:
     """List, choose, rename or remove codes.
 
     Without a command, all editions of all codes are listed; "*" marks the current one. NAME is a code's name or a part
     of it; @DATE is the date of an edition, or the first digits of its SHA-256.
     """
     if click.get_current_context().invoked_subcommand is None:
-        _list_codes(settings)
+        _list_codes(settings, all_owners=all_owners)
 
 
 @command.command("choose")
@@ -37,10 +39,15 @@ def command(settings: Settings) -> None:
 def choose(settings: Settings, *, edition: str) -> None:
     """Make a code the current one.
 
-    Without @DATE, it is the newest edition of the code.
+    Without @DATE, it is the newest edition of the code. If its ingestion was interrupted, it is completed first. A code
+    that a visitor of the page added becomes everyone's.
     """
-    with Store(settings.database) as store:
+    with TerminalProgress() as progress, _open_store_with(settings, edition) as store:
+        assistant = Assistant(settings, store, progress=progress)
         chosen = store.editions.find(edition)
+        if not store.editions.is_ready(chosen):
+            with assistant.prepare(chosen):
+                pass
         store.editions.choose(chosen)
     print_result(f"Current code: {chosen}")
     warn_of_code_setting(settings)
@@ -55,11 +62,7 @@ def rename(settings: Settings, *, name: str, new_name: str) -> None:
 
     Two codes of one name are the editions of one code.
     """
-    new_name = " ".join(new_name.split())
-    if not new_name or "@" in new_name or len(new_name) > _LONGEST_NAME:
-        raise SettingsError(
-            f"A code's name has 1 to {_LONGEST_NAME} characters and no @; choose another one."
-        )
+    new_name = check_code_name(new_name)
     with Store(settings.database) as store:
         old_name = store.editions.find(name).code
         store.editions.rename_code(old_name, new_name)
@@ -75,7 +78,7 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
 
     Conversations about it stay. @DATE is needed where the code has several editions.
     """
-    with Store(settings.database) as store:
+    with _open_store_with(settings, edition) as store:
         editions = store.editions
         found = editions.find(edition)
         if "@" not in edition and len(editions.codes()[found.code]) > 1:
@@ -88,10 +91,10 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
                 print_message("Nothing was removed.")
                 return
         editions.remove(found)
-        remaining = editions.all()
+        current = editions.current() if editions.has_ready() else None
     print_result(f"Removed: {found}")
-    if remaining:
-        print_result(f"Current code: {remaining[0]}")
+    if current:
+        print_result(f"Current code: {current}")
     else:
         print_result("No code is left; the next command reads the embedded edition again.")
     print_message(
@@ -100,7 +103,18 @@ def remove(settings: Settings, *, edition: str, yes: bool) -> None:
     )
 
 
-def _list_codes(settings: Settings) -> None:
+def _open_store_with(settings: Settings, edition: str) -> Store:
+    """The store of the local user, or if it has no such edition, that of all owners."""
+    store = Store(settings.database)
+    try:
+        store.editions.find(edition)
+    except NoEditionError:
+        store.close()
+        store = Store(settings.database, owner=None)
+    return store
+
+
+def _list_codes(settings: Settings, *, all_owners: bool) -> None:
     with open_assistant(settings) as assistant:
         try:
             current = assistant.current_edition()
@@ -110,12 +124,24 @@ def _list_codes(settings: Settings) -> None:
             print_message(str(error))
             current = assistant.store.editions.current()
         stored = assistant.store.editions.describe()
+    if all_owners:
+        with Store(settings.database, owner=None) as store:
+            stored = store.editions.describe()
     all_editions = [one.edition for one in stored]
     rows = [["", "code", "edition", "articles", "ingested", "source"]]
     rows += [_row(one, current, all_editions) for one in stored]
+    if all_owners:
+        owners = [", ".join(map(describe_owner, one.owners)) for one in stored]
+        rows = [[*row, owner] for row, owner in zip(rows, ["owner", *owners], strict=True)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print_result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for one in stored:
+        if not one.is_ready:
+            name = f"{one.edition.code}@{_version(one.edition, all_editions)}"
+            print_message(
+                f'{name} does not answer questions yet; `labourqa codes choose "{name}"` completes it.'
+            )
     warn_of_code_setting(settings)
 
 

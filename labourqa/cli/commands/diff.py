@@ -6,25 +6,30 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, get_args
+from typing import Any
 
 import click
 
 from labourqa.cli.options import CODE, json_option, with_settings
 from labourqa.cli.output import print_json, print_message, print_result
 from labourqa.config import Settings
-from labourqa.law.comparison import ArticleChange, ChangeKind, WordChange, compare_articles
+from labourqa.law.comparison import (
+    CHANGE_KINDS,
+    ArticleChange,
+    WordChange,
+    compare_articles,
+    count_unchanged,
+    is_another_text,
+    shorten_unchanged,
+)
 from labourqa.law.edition import Edition
 from labourqa.law.references import show_number
 from labourqa.pipeline import Assistant, open_assistant
 from labourqa.text import printable
 
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
-_CONTEXT_WORDS = 12  # unchanged words shown on each side of a change
-_ALMOST_ALL = 0.9  # of the articles
 _REMOVED = {"fg": "red", "strikethrough": True}  # not told apart by the colour alone
 _ADDED = {"fg": "green", "underline": True}
-_KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 
 
 @click.command("diff")
@@ -45,7 +50,7 @@ def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: b
         old_articles, new_articles = map(assistant.store.editions.articles, (old_edition, new_edition))
     changes = compare_articles(old_articles, new_articles)
     counts = Counter(change.kind for change in changes)
-    unchanged = len(new_articles) - sum(counts[kind] for kind in ("added", "renumbered", "changed"))
+    unchanged = count_unchanged(changes, new_articles)
     if as_json:
         print_json(
             {
@@ -57,8 +62,8 @@ def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: b
         )
         return
     print_result(f"old: {old_edition}\nnew: {new_edition}")
-    print_result(", ".join(f"{counts[kind]} {kind}" for kind in _KINDS) + f", {unchanged} unchanged")
-    if counts["changed"] > _ALMOST_ALL * len(new_articles):
+    print_result(", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS) + f", {unchanged} unchanged")
+    if is_another_text(changes, new_articles):
         print_message("Almost every article differs: these may be different translations or different codes.")
     if summary:
         _print_summary(changes)
@@ -73,7 +78,7 @@ def _find_edition(assistant: Assistant, wanted: str) -> Edition:
 
 
 def _print_summary(changes: Sequence[ArticleChange]) -> None:
-    for kind in _KINDS:
+    for kind in CHANGE_KINDS:
         of_kind = [change for change in changes if change.kind == kind]
         if of_kind:
             print_result(f"\n{kind.capitalize()}")
@@ -105,7 +110,7 @@ def format_words(words: Sequence[WordChange], *, coloured: bool) -> Iterator[str
     """The runs of words as they are printed, without control characters of the law's own."""
     for i, run in enumerate(words):
         if run.is_unchanged:
-            yield _shorten(printable(run.new), is_first=i == 0, is_last=i == len(words) - 1)
+            yield shorten_unchanged(printable(run.new), is_first=i == 0, is_last=i == len(words) - 1)
             continue
         old_space, old = _split_space(printable(run.old))
         new_space, new = _split_space(printable(run.new))
@@ -129,18 +134,3 @@ def _mark(text: str, marks: str, style: dict[str, Any] | None) -> str:
         return marks.format(text)
     # Line by line, so that the indentation of the next line is not coloured.
     return "\n".join(click.style(line, **style) for line in text.split("\n"))
-
-
-def _shorten(words: str, *, is_first: bool, is_last: bool) -> str:
-    """Only the words beside a change, and "…" for the others; the first line, with the title, stays."""
-    pieces = re.findall(r"\s*\S+", words)
-    before = pieces[:_CONTEXT_WORDS]
-    after = pieces[-_CONTEXT_WORDS:]
-    if is_first:
-        title, line_end, _ = words.partition("\n")
-        before = re.findall(r"\s*\S+", title) if line_end else []
-    if is_last:
-        after = []
-    if len(before) + len(after) >= len(pieces):
-        return words
-    return "".join([*before, "\n…" if is_first and before else " …", *after])

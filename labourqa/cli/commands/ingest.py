@@ -1,5 +1,7 @@
 """`labourqa ingest`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -9,9 +11,11 @@ from labourqa.cli.options import MODEL_OPTIONS, json_option, with_settings
 from labourqa.cli.output import print_json, print_message, print_result, warn_of_code_setting
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import DEFAULT_EDITION, Settings
+from labourqa.errors import LabourQAError
 from labourqa.ingestion import inspect_file
+from labourqa.law.edition import Edition
 from labourqa.law.references import show_number
-from labourqa.pipeline import open_assistant
+from labourqa.pipeline import Assistant, open_assistant
 
 
 @click.command("ingest")
@@ -36,9 +40,9 @@ def command(
 ) -> None:
     """Read a labour code into the database.
 
-    FILE is a PDF, Word, HTML, XML or text file and becomes the current edition; without it, the embedded edition does.
-    First it is printed how well the file was understood. The model then reads the code once, so that questions are
-    answered in seconds.
+    FILE is a PDF, Word, HTML, XML or text file; without it, the embedded edition is read. First it is printed how well
+    the file was understood. The model then reads the code once, so that questions are answered in seconds, and the code
+    becomes the current one.
     """
     inspection = inspect_file(file or DEFAULT_EDITION, act=act, name=name)
     is_poor = inspection.report.confidence == "poor"
@@ -54,13 +58,30 @@ def command(
         )
         return
     with TerminalProgress() as progress, open_assistant(settings, progress) as assistant:
-        edition = assistant.store_code(inspection, force=force)
+        edition = assistant.store_code(inspection, force=force, ready=file is None)
         show = print_message if as_json else print_result
         report = inspection.report
         first, last = show_number(report.first_number), show_number(report.last_number)
         show(f"{edition}: {report.articles} articles, Art. {first} to {last}")
         warn_of_code_setting(settings)
-        engine = assistant.models.engine
-        with assistant.prepare(edition):
+        with _explain_unready(assistant, edition):
+            engine = assistant.models.engine
+            assistant.precompute(edition)
             token_counts = assistant.store.editions.token_counts(edition, engine.tokenizer_name)
         show(f"{sum(token_counts.values()):,} tokens for {engine.info.name}; stored in {settings.database}")
+
+
+@contextmanager
+def _explain_unready(assistant: Assistant, edition: Edition) -> Iterator[None]:
+    """Where an edition could not be prepared, say which one answers, and how to go on."""
+    try:
+        yield
+    except (LabourQAError, KeyboardInterrupt, MemoryError):
+        editions = assistant.store.editions
+        if not editions.is_ready(edition):
+            name = f"{edition.code}@{edition.date or edition.sha256[:8]}"
+            print_message(
+                f"{edition} is stored, but does not answer questions yet; {assistant.current_edition()} still does. "
+                f'`labourqa codes choose "{name}"` tries again, `labourqa codes remove "{name}"` removes it.'
+            )
+        raise

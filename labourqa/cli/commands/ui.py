@@ -20,8 +20,9 @@ def command(settings: Settings, *, port: int | None) -> None:
     with open_assistant(settings) as assistant:
         assistant.current_edition()  # an unusable database is reported here
     # The page loads the settings itself: the flags reach it through the environment.
-    for name in ("code", "model", "precision", "method", "cache_bits"):
-        os.environ[f"LABOURQA_{name.upper()}"] = str(getattr(settings, name))
+    for name in ("code", "model", "precision", "method", "cache_bits", "cache_size"):
+        if (value := getattr(settings, name)) is not None:
+            os.environ[f"LABOURQA_{name.upper()}"] = str(value)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a visitor who disconnects must not end the server
     options = [f"--server.port={port}"] if port else []
