@@ -29,7 +29,7 @@ from labourqa.answering.selection import select_articles
 from labourqa.config import DEFAULT_EDITION, Settings
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
-from labourqa.engine.startup import Models, choose_method, load_models
+from labourqa.engine.startup import Models, choose_method, choose_scoring, load_models
 from labourqa.errors import NoArticlesError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
@@ -165,7 +165,7 @@ class Assistant:
             return
         windows = self._split_windows(articles, counts)
         embeddings = self._embed(edition, articles)
-        prefix_cache = self._open_prefix_cache(windows)
+        prefix_cache = self._open_prefix_cache(articles, windows)
         self.store.editions.mark_ready(edition)
         try:
             yield PreparedCode(edition, articles, windows, embeddings, prefix_cache)
@@ -342,12 +342,14 @@ class Assistant:
             editions.save_embeddings(edition, name, counts, embeddings)
         return embeddings
 
-    def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:
+    def _open_prefix_cache(
+        self, articles: Sequence[Article], windows: Sequence[Article]
+    ) -> PrefixCacheHandle | None:
         if self.method.batching != "prefix-cache":
             return None
         return self.models.engine.open_prefix_cache(
             windows,
-            scoring=self.models.engine.scoring_mode,
+            scoring=choose_scoring(self.models, articles),
             folder=self.settings.prefix_caches,
             bits=self.settings.cache_bits,
             limit_bytes=self.settings.cache_bytes,
@@ -389,7 +391,9 @@ class Assistant:
         """Let the model score `articles` for the question: each by its best window."""
         numbers = {article.number for article in articles}
         windows = [window for window in code.windows if window.number in numbers]
-        reader = ArticleReader(self.models, self.store, self.settings, self.method, code.edition)
+        reader = ArticleReader(
+            self.models, self.store, self.settings, self.method, code.edition, code.articles
+        )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":

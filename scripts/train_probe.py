@@ -6,9 +6,9 @@ FOLDER has the laws' documents, under the names of the question files in data/ot
 caches and the mean states of the questions' tokens, one file for each law: an interrupted run continues, and another
 fit with the same states takes a minute. With another --model of the Llama architecture, WORK must be another folder.
 
-The probe is a linear function of the mean state after DEPTH layers, fitted by a softmax over the candidates of a question:
-those that the encoder and BM25 rank first, the needed articles, and some others. First, each country's laws are ranked
-with a probe that was fitted on the laws of the other countries; then the shipped probe is fitted on all of them.
+The probe is a linear function of the mean state after DEPTH layers, fitted by a softmax over the candidates of a
+question: those that the encoder and BM25 rank first, the needed articles, and some others. First, each country's laws
+are ranked with a probe that was fitted on the laws of the other countries; then the probe is fitted on all of them.
 """
 
 import argparse
@@ -115,9 +115,7 @@ class StateReader:
         [vector] = models.encoder.encode([question], delta_share=share)
         return dict(models.relevance.score(code.articles, code.embeddings, question, vector).articles)
 
-    def _mean_states(
-        self, code: PreparedCode, indices: Sequence[int], question: str
-    ) -> NDArray[np.float32]:
+    def _mean_states(self, code: PreparedCode, indices: Sequence[int], question: str) -> NDArray[np.float32]:
         """(indices, hidden)"""
         assert isinstance(code.prefix_cache, OpenPrefixCache)
         cache, runner = code.prefix_cache.cache, self._engine.runner
@@ -166,16 +164,16 @@ def fit(examples: Sequence[Example]) -> NDArray[np.float32]:
     weights = torch.zeros(len(scale), requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=100, history_size=20)
 
-    def loss() -> torch.Tensor:
+    def loss() -> float:
         optimizer.zero_grad()
         log_probabilities = torch.log_softmax(states @ weights + padding, 1)
         value = (
             -(shares * (targets * log_probabilities).sum(1)).sum() + REGULARIZATION * weights.square().sum()
         )
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+        value.backward()
+        return float(value)
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     fitted: NDArray[np.float32] = (weights.detach() / scale).numpy()
     return fitted
 

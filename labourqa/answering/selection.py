@@ -55,7 +55,9 @@ def select_articles(
     }
     candidates = read_scores
     if threshold is None:
-        threshold = best - MARGINS[scoring] if scoring in MARGINS else {"yes_no": 0.0, "generated": 0.5}[scoring]
+        threshold = (
+            best - MARGINS[scoring] if scoring in MARGINS else {"yes_no": 0.0, "generated": 0.5}[scoring]
+        )
         if relevance.out_of_scope > OUT_OF_SCOPE_LOG_PROBABILITY:
             candidates = {}
     if top is None and weight is not None:

@@ -34,9 +34,7 @@ def score_prompts(
     read = runner.packed_states if batching == "packed" else runner.padded_states
 
     def score(batch: Sequence[list[int]]) -> list[float]:
-        return _scores_from_states(
-            runner, read(batch, suffix.output_states, probed=suffix.probed), suffix
-        )
+        return _scores_from_states(runner, read(batch, suffix.output_states, probed=suffix.probed), suffix)
 
     batches = plan_batches(
         [len(row) for row in rows], batching, runner.pass_tokens, batch_tokens, batch_articles

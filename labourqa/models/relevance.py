@@ -107,7 +107,7 @@ class TrainedRelevance:
 
     def delta_share(self, articles: Sequence[Article]) -> float:
         """The share of the LoRA deltas with which to encode these articles and the questions on them."""
-        return 1.0 if self._has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
+        return 1.0 if self.has_trained_classes(articles) else OTHER_LAWS_DELTA_SHARE
 
     def count_vectors(self, articles: Sequence[Article]) -> list[list[list[int]]]:
         """The vectors of each article, paragraph and text (a whole paragraph or a point) that `embed` computes."""
@@ -162,7 +162,7 @@ class TrainedRelevance:
         counts = self.count_vectors(articles)
         by_article = [sum(map(sum, paragraphs)) for paragraphs in counts]
         of_articles = _split(scores.astype(np.float64), by_article)
-        if self._has_trained_classes(articles):
+        if self.has_trained_classes(articles):
             log_probabilities, out_of_scope = self._combine_trained(articles, of_articles, question_vector)
         else:
             means = [
@@ -229,7 +229,7 @@ class TrainedRelevance:
         }
         return {article.number: scored.get(article.number, []) for article in articles}
 
-    def _has_trained_classes(self, articles: Sequence[Article]) -> bool:
+    def has_trained_classes(self, articles: Sequence[Article]) -> bool:
         """Whether this is the embedded edition or another version of that law: half of the articles have classes."""
         if len(articles) > 2 * len(self._index):
             return False
