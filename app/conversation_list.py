@@ -33,8 +33,8 @@ def show() -> None:
 
 def open_conversation(conversation: int | None) -> None:
     """Show a conversation, or with None a new one, on the page ASK."""
-    st.session_state.pop("answers", None)  # the page reads them from the database
-    st.session_state.pop("asking", None)
+    for name in ("asking", "unstored", "not-stored"):
+        st.session_state.pop(name, None)
     st.session_state.conversation = conversation
     st.switch_page(navigation.ASK, query_params={"conversation": str(conversation)} if conversation else None)
 

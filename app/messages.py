@@ -23,6 +23,11 @@ def show_error(sentence: str) -> None:
     st.error(escape_markdown(sentence), icon=":material/error:")
 
 
+def describe_progress(what: str, done: float, total: float) -> str:
+    """`total` is 1 where `done` is a share."""
+    return f"{done:.0f} of {total:.0f} {what}" if total > 1 else f"{what}: {100 * done:.0f} %"
+
+
 class ProgressBars:
     """A labourqa.progress.Progress that draws a bar for each activity, and below them the text that is written."""
 
@@ -33,7 +38,7 @@ class ProgressBars:
         self._text = ""
 
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
-        label = f"{done:.0f} of {total} {what}" if total else f"{what}: {100 * done:.0f} %"
+        label = describe_progress(what, done, total or 1)
         if what not in self._bars:
             self._bars[what] = self._container.empty()
         self._bars[what].progress(min(done / (total or 1), 1.0), text=label)

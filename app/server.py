@@ -76,12 +76,12 @@ def server() -> Server:
     return Server()
 
 
-def wait_for_models(show_share: Callable[[str, float], object]) -> Models:
-    """The models, once they are loaded; meanwhile `show_share` receives the activity and the share that is done.
+def wait_for_models(shared: Server, show_share: Callable[[str, float], object]) -> Models:
+    """The models of the server, once they are loaded; meanwhile `show_share` receives the activity and its share.
 
     Raises LabourQAError when they could not be loaded.
     """
-    loading = server().loading
+    loading = shared.loading
     loading.start()
     while not loading.finished.wait(0.2):
         show_share(loading.activity, loading.share)

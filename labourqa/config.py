@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-from labourqa.errors import PromptError, SettingsError
+from labourqa.errors import InstallationError, PromptError, SettingsError
 from labourqa.methods import QUESTION_METHODS
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8", "int4")
@@ -107,6 +107,25 @@ def read_prompt(name: str, variables: tuple[str, ...]) -> str:
         if f"{{{variable}}}" not in text:
             raise PromptError(f"The prompt file {path} lacks {{{variable}}}; put it back.")
     return text
+
+
+def read_data(path: Path) -> bytes:
+    """The content of a file that comes with the program, checked where SHA256SUMS in its folder names it.
+
+    Raises InstallationError where it is missing or damaged.
+    """
+    sums = path.with_name("SHA256SUMS")
+    try:
+        content = path.read_bytes()
+        lines = sums.read_text(encoding="utf-8", errors="replace").splitlines() if sums.exists() else []
+    except OSError as error:
+        raise InstallationError(
+            f"{path} cannot be read ({error.strerror}); install labourqa again."
+        ) from error
+    expected = [line.partition(" ")[0] for line in lines if line.endswith(f" {path.name}")]
+    if expected and expected != [hashlib.sha256(content).hexdigest()]:
+        raise InstallationError(f"{path} is damaged; install labourqa again.")
+    return content
 
 
 @cache

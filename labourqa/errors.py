@@ -45,6 +45,10 @@ class WeightsError(LabourQAError):
     """A model's files are not available: no network, gated, unknown, incomplete, or with a wrong checksum."""
 
 
+class InstallationError(LabourQAError):
+    """A file that comes with the program is missing or damaged."""
+
+
 class PromptError(LabourQAError):
     """A prompt file is missing or lacks a variable."""
 

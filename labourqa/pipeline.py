@@ -26,7 +26,7 @@ from labourqa.answering.language import detect_mismatch, load_identifier
 from labourqa.answering.question import check_question, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import select_articles
-from labourqa.config import DEFAULT_EDITION, Settings
+from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
 from labourqa.engine.startup import Models, choose_method, choose_scoring, load_models
@@ -110,6 +110,8 @@ class Assistant:
         the law's own name. Raises DocumentError, NoArticlesError, and UncertainCodeError for a code that was read with
         poor confidence, unless `force`.
         """
+        if path is None:
+            read_data(DEFAULT_EDITION)  # checks it
         inspection = inspect_file(path or DEFAULT_EDITION, act=act, name=name)
         return self.store_code(inspection, force=force, ready=path is None, for_everyone=path is None)
 

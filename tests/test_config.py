@@ -2,8 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from labourqa.config import DEFAULT_EDITION, PROMPTS, REFERENCE_CASES, load_settings, read_prompt
-from labourqa.errors import PromptError, SettingsError
+from labourqa.config import (
+    DATA,
+    DEFAULT_EDITION,
+    PROMPTS,
+    REFERENCE_CASES,
+    load_settings,
+    read_data,
+    read_prompt,
+)
+from labourqa.errors import InstallationError, PromptError, SettingsError
+from labourqa.models.relevance import TrainedRelevance
 
 
 @pytest.fixture
@@ -84,3 +93,24 @@ def test_the_article_stands_before_the_question_and_no_prompt_knows_the_date() -
 def test_data_is_where_the_program_looks_for_it() -> None:
     assert DEFAULT_EDITION.is_file()
     assert REFERENCE_CASES.is_file()
+
+
+def test_the_checksums_of_the_data_are_those_of_its_files() -> None:
+    """After training: `cd data && sha256sum labour-code-lt.en.txt *.safetensors > SHA256SUMS`."""
+    for name in ("labour-code-lt.en.txt", "relevance.safetensors", "scope.safetensors"):
+        assert name in (DATA / "SHA256SUMS").read_text()
+        assert read_data(DATA / name)
+
+
+@pytest.mark.parametrize("position", [0, 100, 2_000, -1])
+def test_damaged_data_is_refused_instead_of_giving_other_answers(tmp_path: Path, position: int) -> None:
+    for name in ("SHA256SUMS", "scope.safetensors"):
+        (tmp_path / name).write_bytes((DATA / name).read_bytes())
+    content = bytearray((DATA / "scope.safetensors").read_bytes())
+    content[position] ^= 1
+    (tmp_path / "scope.safetensors").write_bytes(content)
+    with pytest.raises(InstallationError, match=r"scope\.safetensors is damaged; install labourqa again"):
+        TrainedRelevance(scope=tmp_path / "scope.safetensors")
+    (tmp_path / "scope.safetensors").unlink()
+    with pytest.raises(InstallationError, match="cannot be read"):
+        TrainedRelevance(scope=tmp_path / "scope.safetensors")

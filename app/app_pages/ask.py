@@ -2,80 +2,110 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import answer_view
+import asking
 import edition_chooser
 import streamlit as st
-from messages import ProgressBars, user_errors
-from server import wait_for_models
-from visitor import current_edition, current_settings, find_edition, open_store
+from asking import Asking
+from messages import describe_progress, show_error
+from visitor import current_edition, find_edition, open_store
 
 from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
-from labourqa.answering.question import MAX_QUESTION_CHARACTERS, check_question
 from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
+from labourqa.errors import LabourQAError
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
 from labourqa.law.edition import Edition
-from labourqa.pipeline import Assistant
+from labourqa.store.conversations import OpenQuestion
 from labourqa.text import escape_markdown
 
 ASSISTANT_AVATAR = ":material/balance:"
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
-# The session state holds `conversation` (its id in the database, None before its first logged answer), its `answers`,
-# and while a question is answered, or after it was stopped, that question as `asking`. A question from a button is
+# The session state holds `conversation` (its id in the database, None for a new one), `unstored`, the answers of this
+# session that are not in the database, and `asking`, the last question that was asked here. A question from a button is
 # `pending` until the next run of this page.
 
 
 def show() -> None:
     conversation = _load_conversation()
-    answers: list[LoggedAnswer] = st.session_state.answers
+    answers, open_questions = _read_conversation(conversation)
+    current = st.session_state.get("asking") or asking.find(conversation)
     welcome = st.empty()  # the first question takes its place
     for number, answer in enumerate(answers):
         with st.chat_message("user"):
             st.text(answer.report.question)
         with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
             answer_view.show_answer(answer, f"answer-{conversation}-{number}")
+    edition = _find_edition(answers)
+    is_running = current is not None and not current.finished.is_set()
+    for question in open_questions:
+        if current is None or question.id != current.stored_as:
+            _show_unanswered(question.question, "There is no answer to this question yet.", question.id)
+    if current:
+        _show_asking(current)
+    if not_stored := st.session_state.get("not-stored"):
+        st.warning(escape_markdown(not_stored))
     if answers:
         _show_export(_conversation_title(conversation), answers)
-    edition = _find_edition(answers)
     with st.bottom:
         _show_edition(edition, answers)
         typed = st.chat_input(
             "Ask a follow-up or a new question" if answers else "Ask a question in plain words",
-            max_chars=MAX_QUESTION_CHARACTERS,
             submit_mode="disable",
-            disabled=edition is None,
+            disabled=edition is None or is_running,
             key="question",
         )
-    question = typed or st.session_state.pop("pending", None)
-    if question and edition:
-        _ask(question, conversation, edition)
-    elif "asking" in st.session_state:
-        _show_stopped(st.session_state.asking)
-    elif not answers:
+    question_text = typed or st.session_state.pop("pending", None)
+    if question_text and edition and not is_running:
+        _ask(question_text, conversation, edition, answers)
+    elif not answers and not open_questions and not current:
         with welcome.container():
             _show_welcome()
 
 
 def _load_conversation() -> int | None:
-    """Load the conversation that the address names into the session; None for a new one."""
-    in_address = st.query_params.get("conversation", "")
-    conversation = int(in_address) if re.fullmatch("[0-9]{1,15}", in_address) else None
+    """The conversation that the address names, else the one that is open in the session; None for a new one."""
     state = st.session_state
-    if "answers" not in state or (conversation is not None and conversation != state.get("conversation")):
+    current: Asking | None = state.get("asking")
+    if current and current.is_stored and current.finished.is_set():
+        # Its conversation may have been erased meanwhile; then the answer stands in a new one.
+        state.conversation = current.conversation
+        st.query_params["conversation"] = str(current.conversation)
+        del state["asking"]
+    in_address = st.query_params.get("conversation", "")
+    if re.fullmatch("[0-9]{1,15}", in_address):
+        if int(in_address) != state.get("conversation"):
+            _leave_conversation()
+        state.conversation = int(in_address)
+    conversation: int | None = state.get("conversation")
+    if conversation is not None:
         with open_store() as store:
-            state.answers = store.conversations.answers(conversation) if conversation else []
-        state.conversation = conversation if state.answers else None
-        if in_address and not state.answers:  # it was erased, or never existed
-            del st.query_params["conversation"]
-            in_address = ""
-    loaded: int | None = state.get("conversation")
-    if loaded and not in_address:
-        st.query_params["conversation"] = str(loaded)
-    return loaded
+            if not store.conversations.title(conversation):  # it was erased, or never existed
+                conversation = state.conversation = None
+    if conversation is not None:
+        if in_address != str(conversation):
+            st.query_params["conversation"] = str(conversation)
+    elif in_address:
+        del st.query_params["conversation"]
+    return conversation
+
+
+def _leave_conversation() -> None:
+    for name in ("asking", "unstored", "not-stored"):
+        st.session_state.pop(name, None)
+
+
+def _read_conversation(conversation: int | None) -> tuple[list[LoggedAnswer], list[OpenQuestion]]:
+    """The answers, those that are not stored included, and the questions that have none."""
+    unstored: list[LoggedAnswer] = st.session_state.setdefault("unstored", [])
+    if conversation is None:
+        return unstored, []
+    with open_store() as store:
+        conversations = store.conversations
+        return conversations.answers(conversation) + unstored, conversations.open_questions(conversation)
 
 
 def _find_edition(answers: Sequence[LoggedAnswer]) -> Edition | None:
@@ -139,49 +169,98 @@ def _show_export(title: str, answers: Sequence[LoggedAnswer]) -> None:
         )
 
 
-def _ask(question: str, conversation: int | None, edition: Edition) -> None:
-    state = st.session_state
-    state.asking = question  # stays in the session if the visitor stops the run
-    with st.chat_message("user"):
-        st.text(question)
-    with st.chat_message("assistant", avatar=ASSISTANT_AVATAR), user_errors():
-        st.button("Stop", icon=":material/stop_circle:", key="stop")
-        with st.status("Reading the code", expanded=True):
-            answer = _answer(question, ProgressBars(), conversation, edition)
-        state.answers = [*state.answers, answer]
-        del state.asking
+def _ask(question: str, conversation: int | None, edition: Edition, answers: Sequence[LoggedAnswer]) -> None:
+    try:
+        current = asking.ask(question, edition, conversation=conversation, previous=answers)
+    except LabourQAError as error:
+        with st.chat_message("user"):
+            st.text(question)  # to be copied and changed
+        with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
+            show_error(str(error))
+        return
+    st.session_state.asking = current
+    st.session_state.conversation = current.conversation
+    st.rerun()
+
+
+def _show_asking(current: Asking) -> None:
+    """A question that was asked in this conversation: its progress, or why it has no answer."""
+    if not current.finished.is_set():
+        with st.chat_message("user"):
+            st.text(current.question)
+        with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
+            _show_progress(current)
+    elif current.is_stored:  # it was completed while this page was drawn
         st.rerun()
-    del state.asking  # an error has been shown
+    elif current.answer:
+        st.session_state.unstored = [*st.session_state.unstored, current.answer]
+        if current.error:
+            st.session_state["not-stored"] = current.error
+        del st.session_state["asking"]
+        st.rerun()
+    else:
+        why = "Stopped before there was an answer." if current.stopped else current.error
+        _show_unanswered(current.question, why, current.stored_as, is_error=not current.stopped)
 
 
-def _answer(
-    question: str, progress: ProgressBars, conversation: int | None, edition: Edition
-) -> LoggedAnswer:
-    """Answer the question from `edition`, log the answer, and make its conversation the session's."""
-    check_question(question)
-    models = wait_for_models(progress.show_done)
-    settings = current_settings()
-    earlier: list[LoggedAnswer] = st.session_state.answers
-    with open_store() as store:
-        report = Assistant(settings, store, models=models, progress=progress).ask(
-            question,
-            previous=earlier[-1].report.turn if earlier else None,
-            edition=edition,
-        )
-        answer_id = None
-        if settings.log:
-            answer_id, st.session_state.conversation = store.conversations.log(report, conversation)
-    return LoggedAnswer(report, datetime.now(UTC).isoformat(), answer_id)
+def _show_progress(current: Asking) -> None:
+    if st.button("Stop", icon=":material/stop_circle:", key="stop"):
+        current.stop()
+    in_page_run = True
+
+    @st.fragment(run_every=0.4)
+    def show_progress() -> None:
+        # Running the page anew from within its own run would lose the click that started that run.
+        if current.finished.is_set() and not in_page_run:
+            st.rerun()
+        with st.status("Reading the code", expanded=True):
+            before = asking.count_before(current)
+            if before and not current.activities:
+                st.text(f"{before} question{'' if before == 1 else 's'} before yours")
+            for what, (done, total) in list(current.activities.items()):
+                st.progress(min(done / total, 1.0), text=describe_progress(what, done, total))
+            if current.text:
+                st.text(current.text)
+
+    show_progress()
+    in_page_run = False
 
 
-def _show_stopped(question: str) -> None:
+def _show_unanswered(question: str, why: str, stored_as: int | None, *, is_error: bool = False) -> None:
+    """A question without an answer; `stored_as` is its id in the database."""
     with st.chat_message("user"):
         st.text(question)
     with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
-        st.caption("Stopped before there was an answer.")
-        if st.button("Ask again", icon=":material/replay:", key="again"):
-            st.session_state.pending = question
-            st.rerun()
+        if is_error:
+            show_error(why)
+        else:
+            st.caption(escape_markdown(why))
+        with st.container(horizontal=True):
+            st.button(
+                "Ask again",
+                icon=":material/replay:",
+                key=f"again-{stored_as}",
+                on_click=_remove_unanswered,
+                args=(stored_as, question),
+            )
+            if stored_as is not None:
+                st.button(
+                    "Remove",
+                    type="tertiary",
+                    key=f"remove-{stored_as}",
+                    on_click=_remove_unanswered,
+                    args=(stored_as, None),
+                )
+
+
+def _remove_unanswered(stored_as: int | None, ask_again: str | None) -> None:
+    """A callback: removes a question without an answer, and asks it again."""
+    if stored_as is not None:
+        with open_store() as store:
+            store.conversations.close_question(stored_as)
+    st.session_state.pop("asking", None)
+    if ask_again:
+        st.session_state.pending = ask_again
 
 
 show()

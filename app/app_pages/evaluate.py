@@ -9,7 +9,7 @@ from pathlib import Path
 import altair as alt
 import streamlit as st
 from messages import ProgressBars, user_errors
-from server import wait_for_models
+from server import server, wait_for_models
 from visitor import current_edition, current_settings, evaluations_folder, open_store
 
 from labourqa.answering.report import Report
@@ -98,7 +98,7 @@ def _show_evaluation(folder: Path, *, run: bool) -> None:
 
 def _run(folder: Path, cases: Sequence[Case]) -> None:
     progress = ProgressBars()
-    models = wait_for_models(progress.show_done)
+    models = wait_for_models(server(), progress.show_done)
     with open_store() as store:
         assistant = Assistant(current_settings(), store, models=models, progress=progress)
         assistant.evaluate(cases, edition=current_edition(store), out=folder / REPORTS)

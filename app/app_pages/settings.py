@@ -171,7 +171,7 @@ def _confirm_erasing() -> None:
     if st.button("Erase all conversations", type="primary", key="erase"):
         with open_store() as store:
             store.conversations.erase_all()
-        for name in ("answers", "conversation"):
+        for name in ("asking", "unstored", "conversation"):
             st.session_state.pop(name, None)
         st.rerun()
 

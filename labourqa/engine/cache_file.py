@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import xxhash
 from safetensors import SafetensorError, safe_open
 
 from labourqa.errors import EngineError
@@ -24,6 +25,7 @@ _TYPES = {
     "F16": torch.float16,
     "BF16": torch.bfloat16,
 }  # safetensors' names
+_CHECKSUM = "xxh3"  # in the file's metadata: how the checksums were computed
 
 
 @dataclass(frozen=True)
@@ -69,56 +71,88 @@ def encode_numbers(numbers: torch.Tensor, spec: CacheSpec) -> tuple[torch.Tensor
     return stored, scales
 
 
-def read_tensors(path: Path, fingerprint: str) -> tuple[dict[str, torch.Tensor], list[int]]:
+@dataclass(frozen=True)
+class Checksum:
+    """The checksum of a layer, as a signed 64-bit number."""
+
+    value: int
+    is_sum: bool = False  # version 0.1 wrote a sum, which does not notice words that changed places
+
+
+def read_tensors(path: Path, fingerprint: str) -> tuple[dict[str, torch.Tensor], list[Checksum]]:
     """The mapped tensors of a finished file, and the checksum of each layer.
 
     Raises EngineError when the file has another fingerprint or cannot be read.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("fingerprint") != fingerprint:
+            metadata = file.metadata() or {}
+            if metadata.get("fingerprint") != fingerprint:
                 raise EngineError(f"{path} was made for other articles or another model.")
             # Maps the file: pages are read when they are first used, and shared between processes.
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (OSError, SafetensorError) as error:
         raise EngineError(f"{path} cannot be read: {error}.") from error
-    checksums: list[int] = tensors.pop("sums").tolist()
-    return tensors, checksums
+    is_sum = metadata.get("checksum") != _CHECKSUM
+    return tensors, [Checksum(value, is_sum) for value in tensors.pop("sums").tolist()]
 
 
-def layer_is_intact(tensors: dict[str, torch.Tensor], spec: CacheSpec, layer: int, expected: int) -> bool:
+def layer_is_intact(
+    tensors: dict[str, torch.Tensor], spec: CacheSpec, layer: int, expected: Checksum
+) -> bool:
     """Whether a layer has the checksum with which it was written."""
-    return _checksum(tensors[name] for name in spec.tensor_names(layer)) == expected
+    stored = [tensors[name] for name in spec.tensor_names(layer)]
+    return (_sum(stored) if expected.is_sum else _hash(stored)) == expected.value
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Articles that were written in one pass; `articles` and `tokens` count all up to its end."""
+
+    articles: int
+    tokens: int
+    checksum: int
 
 
 class CacheFileWriter:
-    """Writes a prefix cache to `path`; `tokens_written` and `articles_written` count what an earlier run left."""
+    """Writes a prefix cache to `path`; `articles_written` counts what an earlier run left."""
 
     def __init__(self, path: Path, spec: CacheSpec, *, tokens: int, fingerprint: str) -> None:
         self._path, self._spec, self._fingerprint = path, spec, fingerprint
         self._part, self._progress = Path(f"{path}.part"), Path(f"{path}.progress")
-        self.articles_written, self._checksums = 0, [0] * spec.layers
-        if self._part.exists():
-            self._read_progress()
-        if self.articles_written == 0:
-            _allocate(self._part, *_header(tokens, spec, fingerprint))
+        head, size = _header(tokens, spec, fingerprint)
+        resumes = _begins_with(self._part, head, len(head) + size)
+        if not resumes:
+            _allocate(self._part, head, size)
         self._tensors = _map(self._part)
+        self._tokens = 0  # that are written
+        self._batches = self._read_progress() if resumes else []
+
+    @property
+    def articles_written(self) -> int:
+        return self._batches[-1].articles if self._batches else 0
 
     def write_layer(self, span: slice, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
         """Write keys and values, (kv_heads, tokens, head_dim), of some articles to their `span` of the token axis."""
         self._write(f"{layer}.keys", span, keys)
         self._write(f"{layer}.values", span, values)
-        written = [self._tensors[name][:, span] for name in self._spec.tensor_names(layer)]
-        self._checksums[layer] = _wrap(self._checksums[layer] + _checksum(written))
+        self._tokens = span.stop
 
     def save_progress(self, articles_written: int) -> None:
-        self.articles_written = articles_written
-        state = {"fingerprint": self._fingerprint, "done": articles_written, "sums": self._checksums}
+        start = self._batches[-1].tokens if self._batches else 0
+        checksum = self._hash_span(slice(start, self._tokens))
+        self._batches.append(_Batch(articles_written, self._tokens, checksum))
+        state = {"fingerprint": self._fingerprint, "batches": [vars(batch) for batch in self._batches]}
         write_atomically(self._progress, json.dumps(state))
 
     def finish(self) -> None:
         """Put the complete file in its place."""
-        self._tensors["sums"].copy_(torch.tensor(self._checksums))
+        layers = [
+            [self._tensors[name] for name in self._spec.tensor_names(layer)]
+            for layer in range(self._spec.layers)
+        ]
+        self._tensors["sums"].copy_(torch.tensor([_hash(tensors) for tensors in layers]))
+        layers.clear()
         self._tensors.clear()
         with self._part.open("rb+") as file:
             os.fsync(file.fileno())
@@ -131,18 +165,38 @@ class CacheFileWriter:
         if scales is not None:
             self._tensors[f"{name}.scales"][:, span] = scales.cpu()
 
-    def _read_progress(self) -> None:
+    def _read_progress(self) -> list[_Batch]:
+        """What an earlier run wrote, as far as it is undamaged."""
+        intact: list[_Batch] = []
+        start = 0
         try:
             state = json.loads(self._progress.read_text())
             if state["fingerprint"] == self._fingerprint:
-                self.articles_written = int(state["done"])
-                self._checksums = [int(checksum) for checksum in state["sums"]]
+                for batch in (_Batch(**batch) for batch in state["batches"]):
+                    if self._hash_span(slice(start, batch.tokens)) != batch.checksum:
+                        break
+                    intact.append(batch)
+                    start = batch.tokens
         except (OSError, ValueError, LookupError, TypeError):
-            pass  # begin again
+            return []  # begin again
+        return intact
+
+    def _hash_span(self, span: slice) -> int:
+        """The checksum of some tokens in all layers."""
+        names = [name for layer in range(self._spec.layers) for name in self._spec.tensor_names(layer)]
+        return _hash(self._tensors[name][:, span].contiguous() for name in names)
 
 
-def _checksum(tensors: Iterable[torch.Tensor]) -> int:
-    """The sum of the content as 64-bit words, with wrap-around: a single damaged word always changes it."""
+def _hash(tensors: Iterable[torch.Tensor]) -> int:
+    """XXH3 of the content, as a signed 64-bit number."""
+    digest = xxhash.xxh3_64()
+    for tensor in tensors:
+        digest.update(tensor.view(torch.uint8).numpy().data)
+    return _wrap(digest.intdigest())
+
+
+def _sum(tensors: Iterable[torch.Tensor]) -> int:
+    """The sum of the content as 64-bit words, with wrap-around."""
     total = 0
     for tensor in tensors:
         if tensor.dim() == 3:  # a row is a multiple of 8 bytes
@@ -169,7 +223,7 @@ def _header(tokens: int, spec: CacheSpec, fingerprint: str) -> tuple[bytes, int]
     ]
     # Last, because only they are not a multiple of 8 bytes.
     tensors += [(name, "F16", rows, 2) for name in names if "scales" in name]
-    entries: dict[str, Any] = {"__metadata__": {"fingerprint": fingerprint}}
+    entries: dict[str, Any] = {"__metadata__": {"fingerprint": fingerprint, "checksum": _CHECKSUM}}
     end = 0
     for name, dtype, dimensions, size in tensors:
         start = end
@@ -178,6 +232,15 @@ def _header(tokens: int, spec: CacheSpec, fingerprint: str) -> tuple[bytes, int]
     head = json.dumps(entries).encode()
     head += b" " * (-len(head) % 8)
     return struct.pack("<Q", len(head)) + head, end
+
+
+def _begins_with(part: Path, head: bytes, size: int) -> bool:
+    """Whether the file has this head and this size in bytes."""
+    try:
+        with part.open("rb") as file:
+            return file.read(len(head)) == head and part.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _allocate(part: Path, head: bytes, size: int) -> None:

@@ -14,7 +14,7 @@ from labourqa.law.structure import Article
 from labourqa.methods import METHODS, LogitScoring, Method
 from labourqa.models.catalogue import MINILM
 from labourqa.models.relevance import TrainedRelevance
-from labourqa.models.weights import choose_model, fetch_weights
+from labourqa.models.weights import choose_model, fetch_weights, start_check
 from labourqa.progress import Progress
 
 if TYPE_CHECKING:
@@ -48,18 +48,23 @@ def load_models(settings: Settings, progress: Progress) -> Models:
     started = time.perf_counter()
     with _garbage_collection_paused():
         encoder_weights = fetch_weights(MINILM, settings.models, progress=progress)
+        # The checks run while torch and transformers are imported.
+        finish_encoder_check = start_check(encoder_weights, settings.models, progress=progress)
         name, reason = choose_model_name(settings)
         engine: Engine
         if is_server_url(name):
             engine = RemoteEngine(name, api_key=settings.api_key)
         else:
             weights = fetch_weights(name, settings.models, progress=progress)
+            finish_check = start_check(weights, settings.models, progress=progress)
             from labourqa.engine.local import LocalEngine
 
+            finish_check()
             engine = LocalEngine(weights, precision=settings.precision)
 
         from labourqa.models.encoder import SentenceEncoder
 
+        finish_encoder_check()
         relevance = TrainedRelevance()
         encoder = SentenceEncoder(encoder_weights, relevance)
     return Models(engine, encoder, relevance, reason, time.perf_counter() - started)

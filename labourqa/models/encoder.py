@@ -46,6 +46,8 @@ class SentenceEncoder:
         share of the texts that is done, 0 to 1.
         """
         model = self._model(delta_share)
+        if not texts:
+            return np.empty((0, model.config.hidden_size), dtype=np.float32)
         ids = self._tokenizer(list(texts), truncation=True, max_length=MAX_TOKENS)["input_ids"]
         vectors = np.empty((len(texts), model.config.hidden_size), dtype=np.float32)
         done = 0

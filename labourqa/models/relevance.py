@@ -19,10 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
-from labourqa.config import DATA, DEFAULT_EDITION
+from labourqa.config import DATA, DEFAULT_EDITION, read_data
 from labourqa.documents.document import read_document
 from labourqa.law.parser import parse_code
 from labourqa.law.structure import Article
@@ -73,19 +72,18 @@ class TrainedRelevance:
     """The trained tensors, and the scores computed from them."""
 
     def __init__(self, path: Path = TRAINED, scope: Path = SCOPE) -> None:
-        with safe_open(path, framework="np") as file:
-            names = file.keys()
-            self._tensors: dict[str, NDArray[np.float32]] = {
-                name: file.get_tensor(name).astype(np.float32) for name in names
-            }
-            metadata = file.metadata()
+        content = read_data(path)
+        self._tensors: dict[str, NDArray[np.float32]] = {
+            name: tensor.astype(np.float32) for name, tensor in load(content).items()
+        }
+        metadata = _read_metadata(content)
         digests, counts = json.loads(metadata["articles"]), json.loads(metadata["texts"])
         self._index = {
             digest: i for i, digest in enumerate(digests)
         }  # article digest -> index of its vectors
         self._texts = _split(self._tensors["texts"], counts)  # for each article: (texts, dimensions)
-        self.name = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        self._scope: dict[str, NDArray[np.float32]] = load_file(scope)
+        self.name = hashlib.sha256(content).hexdigest()[:12]
+        self._scope: dict[str, NDArray[np.float32]] = load(read_data(scope))
 
     @property
     def dimensions(self) -> int:
@@ -303,6 +301,13 @@ class TrainedRelevance:
             + float(self._scope["bias"][0])
         )
         return -float(np.logaddexp(0, logit)), -float(np.logaddexp(0, -logit))
+
+
+def _read_metadata(safetensors: bytes) -> dict[str, str]:
+    """What a safetensors file says of itself."""
+    size = int.from_bytes(safetensors[:8], "little")
+    metadata: dict[str, str] = json.loads(safetensors[8 : 8 + size])["__metadata__"]
+    return metadata
 
 
 def _score_paragraphs(

@@ -3,6 +3,8 @@
 Only data is fetched, never code, and weights stored as pickle are refused.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,12 @@ from labourqa.errors import WeightsError
 from labourqa.models.catalogue import EMBEDDED, LLAMA, SMOLLM2
 from labourqa.models.hub import check_access, fetch_snapshot, find_snapshot, is_hub_id
 from labourqa.models.local_files import file_sha256, folder_fingerprint, resolve_model_path
-from labourqa.models.package_index import fetch_embedded, find_damaged_file, find_embedded
+from labourqa.models.package_index import (
+    fetch_embedded,
+    find_changed_file,
+    find_damaged_file,
+    find_embedded,
+)
 from labourqa.progress import Progress, SilentProgress
 
 
@@ -65,6 +72,36 @@ def fetch_weights(
         return _hub_weights(name, fetch_snapshot(name, progress))
     except OSError as error:
         raise WeightsError(f"The files of {name} cannot be written to {cache_folder}: {error}.") from error
+
+
+def start_check(
+    weights: Weights,
+    cache_folder: Path,
+    *,
+    progress: Progress = SilentProgress(),  # noqa: B008  # it has no state
+) -> Callable[[], None]:
+    """Start to compare the files of an embedded model with what was fetched, in the background.
+
+    The returned function waits for the result, and fetches damaged files again. It raises WeightsError if it cannot.
+    """
+    pool = ThreadPoolExecutor(1)
+    check = pool.submit(find_changed_file, weights.folder)
+    pool.shutdown(wait=False)
+
+    def finish() -> None:
+        try:
+            damaged = check.result()
+            if damaged is None:
+                return
+            progress.show_done(f"{damaged} is damaged, fetching {weights.name} again", 0.0)
+            fetch_embedded(EMBEDDED[weights.name], cache_folder, progress)
+        except (OSError, WeightsError) as error:
+            raise WeightsError(
+                f"The files of {weights.name} in {weights.folder} are damaged and cannot be fetched again: {error}"
+            ) from error
+        progress.show_done(f"{damaged} is damaged, fetching {weights.name} again", 1.0)
+
+    return finish
 
 
 def verify_weights(weights: Weights) -> None:

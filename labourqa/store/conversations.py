@@ -21,6 +21,14 @@ _ANSWERS = (  # that the owner may see; None: all
 
 
 @dataclass(frozen=True)
+class OpenQuestion:
+    """A question that has no answer: it is being answered, or was stopped, or the server ended meanwhile."""
+
+    id: int
+    question: str
+
+
+@dataclass(frozen=True)
 class Conversation:
     id: int
     title: str  # its first question, unless it was renamed
@@ -37,19 +45,47 @@ class Conversations:
         self._database = database
         self._owner = owner
 
-    def log(self, report: Report, conversation: int | None = None) -> tuple[int, int]:
+    def open_question(self, question: str, conversation: int | None = None) -> tuple[int, int]:
+        """Store a question that has no answer yet, in a conversation or a new one; returns the ids of both."""
+        with self._database.transaction() as db:
+            conversation = self._find_or_create(db, conversation, question)
+            record = {"conversation": conversation, "asked_at": now(), "question": question}
+            return _new_id(db.table("open_questions").insert(record)), conversation
+
+    def open_questions(self, conversation: int) -> list[OpenQuestion]:
+        """The questions of a conversation that have no answer, in order."""
+        rows = self._rows(
+            """
+            SELECT open_questions.id, question FROM open_questions
+            JOIN conversations ON conversations.id = open_questions.conversation
+            WHERE (:owner IS NULL OR owner = :owner) AND conversation = :conversation ORDER BY open_questions.id
+            """,
+            conversation=conversation,
+        )
+        return [OpenQuestion(**row) for row in rows]
+
+    def close_question(self, question: int) -> None:
+        """Remove a question without an answer; its conversation too, if nothing else is in it."""
+        self._write(
+            "DELETE FROM open_questions WHERE id = :question AND conversation IN "
+            "(SELECT id FROM conversations WHERE (:owner IS NULL OR owner = :owner))",
+            question=question,
+        )
+        self._write(
+            "DELETE FROM conversations WHERE (:owner IS NULL OR owner = :owner) "
+            "AND id NOT IN (SELECT conversation FROM answers) AND id NOT IN (SELECT conversation FROM open_questions)"
+        )
+
+    def log(
+        self, report: Report, conversation: int | None = None, *, open_question: int | None = None
+    ) -> tuple[int, int]:
         """Store an answer at the end of a conversation, or in a new one; returns the ids of both.
 
-        A conversation that was erased meanwhile is replaced by a new one.
+        A conversation that was erased meanwhile is replaced by a new one. `open_question` is the id of the question
+        that is answered by it, if it was stored before.
         """
         with self._database.transaction() as db:
-            known = self._rows(
-                "SELECT 1 FROM conversations WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
-                conversation=conversation,
-            )
-            if conversation is None or not known:
-                record = {"title": report.question, "owner": self._owner or LOCAL}
-                conversation = _new_id(db.table("conversations").insert(record))
+            conversation = self._find_or_create(db, conversation, report.question)
             answer = db.table("answers").insert(
                 {
                     "asked_at": now(),
@@ -58,7 +94,20 @@ class Conversations:
                     "conversation": conversation,
                 }
             )
+            db.execute(
+                "DELETE FROM open_questions WHERE id = ? AND conversation = ?", [open_question, conversation]
+            )
         return _new_id(answer), conversation
+
+    def _find_or_create(self, db: sqlite_utils.Database, conversation: int | None, title: str) -> int:
+        """The id of the owner's conversation, or of a new one with this title."""
+        known = self._rows(
+            "SELECT id FROM conversations WHERE (:owner IS NULL OR owner = :owner) AND id = :conversation",
+            conversation=conversation,
+        )
+        if known:
+            return int(known[0]["id"])
+        return _new_id(db.table("conversations").insert({"title": title, "owner": self._owner or LOCAL}))
 
     def questions(self) -> list[tuple[str, str]]:
         """When each question was asked, and the question, newest first."""
@@ -66,21 +115,24 @@ class Conversations:
 
     def questions_with_owners(self) -> list[tuple[str, str, str]]:
         """When each question was asked, the question, and its owner, newest first."""
-        rows = self._rows(f"SELECT asked_at, question, owner {_ANSWERS} ORDER BY answers.id DESC")
+        rows = self._rows(
+            "SELECT asked_at, question, owner FROM turns WHERE :owner IS NULL OR owner = :owner "
+            "ORDER BY asked_at DESC, id DESC"
+        )
         return [(row["asked_at"], row["question"], row["owner"]) for row in rows]
 
     def search(self, words: str = "") -> list[Conversation]:
         """Those with `words` in their title, a question or an answer; the one continued last comes first."""
         rows = self._rows(
-            rf"""
-            SELECT conversations.id, title, max(asked_at) AS asked_at
-            {_ANSWERS}
-            GROUP BY conversations.id
+            r"""
+            SELECT conversation AS id, title, max(asked_at) AS asked_at
+            FROM turns
+            WHERE :owner IS NULL OR owner = :owner
+            GROUP BY conversation
             HAVING title LIKE :pattern ESCAPE '\' OR sum(
-                question LIKE :pattern ESCAPE '\'
-                OR json_extract(report, '$.answer.text') LIKE :pattern ESCAPE '\'
+                question LIKE :pattern ESCAPE '\' OR answer LIKE :pattern ESCAPE '\'
             )
-            ORDER BY max(answers.id) DESC
+            ORDER BY max(asked_at) DESC, conversation DESC
             """,
             pattern="%" + re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%",
         )

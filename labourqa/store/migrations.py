@@ -114,3 +114,21 @@ def m007_owners(db: sqlite_utils.Database) -> None:
         "CREATE TABLE chosen_editions (owner TEXT NOT NULL PRIMARY KEY, "
         "edition INTEGER NOT NULL REFERENCES editions(id) ON DELETE CASCADE)"
     )
+
+
+@migrations()
+def m008_open_questions(db: sqlite_utils.Database) -> None:
+    """Questions are stored when they are asked; these have no answer yet."""
+    db.execute(
+        "CREATE TABLE open_questions (id INTEGER PRIMARY KEY, "
+        "conversation INTEGER NOT NULL REFERENCES conversations(id) ON DELETE CASCADE, "
+        "asked_at TEXT NOT NULL, question TEXT NOT NULL)"
+    )
+    db.execute("CREATE INDEX open_questions_of_conversation ON open_questions (conversation)")
+    db.execute(
+        "CREATE VIEW turns AS SELECT answers.id, conversation, title, owner, asked_at, question, "
+        "json_extract(report, '$.answer.text') AS answer "
+        "FROM answers JOIN conversations ON conversations.id = conversation "
+        "UNION ALL SELECT open_questions.id, conversation, title, owner, asked_at, question, '' "
+        "FROM open_questions JOIN conversations ON conversations.id = conversation"
+    )

@@ -1,5 +1,6 @@
 """Drives the page without a browser, through Streamlit's AppTest."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,20 @@ def open_page(page: str = "", **query: str) -> AppTest:
     if page:
         app.switch_page(f"app_pages/{page}.py")
     return app.run()
+
+
+def ask(app: AppTest, question: str) -> None:
+    app.chat_input[0].set_value(question).run()
+    wait_for_answer(app)
+
+
+def wait_for_answer(app: AppTest) -> None:
+    """Run the page until no question is being answered, as its fragment does in a browser."""
+    deadline = time.monotonic() + 120
+    while any(button.key == "stop" for button in app.button):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        app.run()
 
 
 def texts(app: AppTest) -> str:

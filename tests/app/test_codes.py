@@ -11,7 +11,7 @@ from streamlit.testing.v1.element_tree import Selectbox
 from labourqa.config import Settings
 from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.store import Store
-from tests.app.driver import labels, open_page, page_server, texts
+from tests.app.driver import ask, labels, open_page, page_server, texts
 from tests.conftest import small_code
 from tests.fakes import fake_models
 
@@ -64,10 +64,6 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(database: Path) -> Iterator[None]:
     with page_server(database.parent, answer="quoted"):
         yield
-
-
-def ask(app: AppTest, question: str) -> None:
-    app.chat_input[0].set_value(question).run()
 
 
 def choose_code(app: AppTest, code: str, date: str = "") -> None:

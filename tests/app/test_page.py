@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from labourqa.store import Store
-from tests.app.driver import labels, open_page, page_server, texts
+from tests.app.driver import ask, labels, open_page, page_server, texts, wait_for_answer
 
 pytestmark = pytest.mark.model
 NIGHT = "I am working in shifts. Sometimes I have to work at night. Do they need to pay more for working at night?"
@@ -30,6 +30,7 @@ def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
     app = open_page()
     assert "not legal advice" in texts(app)
     app.button(key="example-case-2").click().run()
+    wait_for_answer(app)
     assert not app.exception
     assert "one and a half times" in texts(app)
     assert "Art. 144(3)" in labels(app)
@@ -42,8 +43,8 @@ def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
 
 def test_a_follow_up_question_continues_the_conversation(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("How long is the notice when I resign?").run()
-    app.chat_input[0].set_value("And if I am ill?").run()
+    ask(app, "How long is the notice when I resign?")
+    ask(app, "And if I am ill?")
     assert not app.exception
     assert "Understood as: How long is the notice when I resign? And if I am ill?" in texts(app)
     with Store(home / "labourqa.db") as store:
@@ -53,7 +54,7 @@ def test_a_follow_up_question_continues_the_conversation(home: Path) -> None:
 
 def test_a_refusal_cites_nothing(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("How much income tax do I pay?").run()
+    ask(app, "How much income tax do I pay?")
     assert "answers this question" in app.info[0].value
     assert not [label for label in labels(app) if label.startswith("Art.")]
 
@@ -62,21 +63,21 @@ def test_a_written_answer_shows_its_doubts(home: Path) -> None:
     app = open_page("settings")
     app.segmented_control(key="answer-kind").set_value("written").run()
     app.switch_page("app_pages/ask.py").run()
-    app.chat_input[0].set_value("How is night work paid?").run()
+    ask(app, "How is night work paid?")
     assert not app.exception
     assert "Not supported by the law" in texts(app)
 
 
 def test_a_bad_question_is_one_sentence(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("???").run()
+    ask(app, "???")
     assert "The question is empty" in app.error[0].value
     assert not app.exception
 
 
 def test_a_conversation_is_opened_again_renamed_and_deleted(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("How long is annual leave?").run()
+    ask(app, "How long is annual leave?")
     conversation = str(app.query_params["conversation"])
     again = open_page(conversation=conversation)
     assert "How long is annual leave?" in texts(again)
@@ -87,13 +88,13 @@ def test_a_conversation_is_opened_again_renamed_and_deleted(home: Path) -> None:
         store.conversations.erase(int(conversation))
     erased = open_page(conversation=conversation)
     assert "How long is annual leave?" not in texts(erased)
-    erased.chat_input[0].set_value("How is night work paid?").run()
+    ask(erased, "How is night work paid?")
     assert "one and a half times" in texts(erased)
 
 
 def test_another_threshold_shows_what_it_would_have_selected(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("How long is annual leave?").run()
+    ask(app, "How long is annual leave?")
     assert not app.slider  # the details are computed when they are opened
     app.session_state[f"answer-{app.query_params['conversation']}-0-details"] = True
     app.run()
@@ -132,7 +133,7 @@ def test_the_code_is_searched_by_words_and_by_number(home: Path) -> None:
 
 def test_feedback_is_stored(home: Path) -> None:
     app = open_page()
-    app.chat_input[0].set_value("How long is annual leave?").run()
+    ask(app, "How long is annual leave?")
     conversation = str(app.query_params["conversation"])
     app.feedback[0].set_value(0).run()
     app.text_input(key=f"answer-{conversation}-0-reason").set_value("too short").run()

@@ -115,6 +115,52 @@ def test_every_changed_byte_of_the_numbers_is_found(tmp_path: Path) -> None:
         assert intact.count(False) == 1, position
 
 
+def test_words_that_changed_places_are_found(tmp_path: Path) -> None:
+    """A sum of all words, which version 0.1 wrote, does not notice them."""
+    path = tmp_path / "x.safetensors"
+    writer = open_writer(path)
+    write_articles(writer, SPANS)
+    writer.finish()
+    content = path.read_bytes()
+    path.write_bytes(content[:-16] + content[-8:] + content[-16:-8])
+    tensors, checksums = read_tensors(path, "f")
+    assert layer_is_intact(tensors, SPEC, 0, checksums[0])
+    assert not layer_is_intact(tensors, SPEC, 1, checksums[1])
+
+
+@pytest.mark.parametrize("article", [0, 1])
+def test_what_an_interrupted_run_wrote_is_kept_as_far_as_it_is_undamaged(
+    tmp_path: Path, article: int
+) -> None:
+    whole, path = tmp_path / "whole.safetensors", tmp_path / "x.safetensors"
+    writer = open_writer(whole)
+    write_articles(writer, SPANS)
+    writer.finish()
+    write_articles(open_writer(path), SPANS[:2])
+    part = tmp_path / "x.safetensors.part"
+    content = bytearray(part.read_bytes())
+    head = 8 + int.from_bytes(content[:8], "little")
+    content[head + 8 * SPEC.layers + 16 * SPANS[article].start] ^= 1
+    part.write_bytes(content)
+    writer = open_writer(path)
+    assert writer.articles_written == article
+    write_articles(writer, SPANS, first=article)
+    writer.finish()
+    assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"x" * 4_000])
+def test_a_part_that_is_damaged_or_cut_off_is_written_anew(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.safetensors"
+    write_articles(open_writer(path), SPANS[:2])
+    (tmp_path / "x.safetensors.part").write_bytes(content)
+    writer = open_writer(path)
+    assert writer.articles_written == 0
+    write_articles(writer, SPANS)
+    writer.finish()
+    read_tensors(path, "f")
+
+
 def test_a_file_with_another_fingerprint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     writer = open_writer(path)

@@ -23,8 +23,9 @@ import pytest
 from labourqa.errors import WeightsError
 from labourqa.models.catalogue import EMBEDDED, LLAMA, MINILM, SMOLLM2, EmbeddedModel
 from labourqa.models.package_index import folder_bytes
-from labourqa.models.weights import Weights, fetch_weights, find_weights, verify_weights
+from labourqa.models.weights import Weights, fetch_weights, find_weights, start_check, verify_weights
 from labourqa.progress import SilentProgress
+from tests.fakes import RecordingProgress
 
 pytestmark = pytest.mark.slow  # pip and child processes take half a second for each test
 
@@ -222,6 +223,61 @@ def test_a_damaged_file_is_found_by_verification(tiny: EmbeddedModel, cache: Pat
         WeightsError, match=r"delete the folder .* and run `labourqa models fetch tiny` again"
     ):
         verify_weights(fetched)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["model.safetensors", "1_Pooling/config.json"])
+@pytest.mark.parametrize("recorded", ["xxh3", "sha256"], ids=["by XXH3", "by SHA-256"])
+def test_files_that_are_damaged_are_fetched_again_before_they_are_loaded(
+    tiny: EmbeddedModel, cache: Path, name: str, recorded: str
+) -> None:
+    """Before, 1,000 overwritten bytes of the weights gave wrong answers without a word."""
+    weights = fetch_weights("tiny", cache)
+    if recorded == "sha256":  # as version 0.1 recorded it
+        remove_xxh3(weights)
+    intact = (weights.folder / name).read_bytes()
+    middle = len(intact) // 2
+    (weights.folder / name).write_bytes(intact[:middle] + b"!" * (len(intact) - middle))
+    progress = RecordingProgress()
+    start_check(weights, cache, progress=progress)()
+    assert progress.names[0] == f"{weights.folder / name} is damaged, fetching tiny again"
+    assert (weights.folder / name).read_bytes() == intact
+    progress = RecordingProgress()
+    start_check(weights, cache, progress=progress)()
+    assert progress.names == []
+
+
+@pytest.mark.slow
+def test_damaged_files_that_cannot_be_fetched_again_are_refused(
+    tiny: EmbeddedModel, cache: Path, links: Path
+) -> None:
+    weights = fetch_weights("tiny", cache)
+    (weights.folder / "model.safetensors").write_bytes(b"x" * len(CONTENT))
+    (links / WHEEL_NAME).unlink()
+    with pytest.raises(
+        WeightsError, match=r"are damaged and cannot be fetched again: pip cannot download tiny-weights==1\.0"
+    ):
+        start_check(weights, cache)()
+
+
+@pytest.mark.slow
+def test_the_checksums_of_an_earlier_version_are_completed_once(tiny: EmbeddedModel, cache: Path) -> None:
+    weights = fetch_weights("tiny", cache)
+    path = weights.folder / "labourqa.json"
+    complete = json.loads(path.read_text())
+    remove_xxh3(weights)
+    assert json.loads(path.read_text()) != complete
+    start_check(weights, cache)()
+    assert json.loads(path.read_text()) == complete
+
+
+def remove_xxh3(weights: Weights) -> None:
+    """Make the record of a model as version 0.1 wrote it."""
+    path = weights.folder / "labourqa.json"
+    record = json.loads(path.read_text())
+    for file in record["files"].values():
+        del file["xxh3"]
+    path.write_text(json.dumps(record))
 
 
 @pytest.mark.parametrize("damage", ["shortened", "removed", "unreadable record", "another revision"])

@@ -7,7 +7,7 @@ from labourqa.cli.output import print_result
 from labourqa.cli.progress import TerminalProgress
 from labourqa.config import Settings
 from labourqa.models.catalogue import EMBEDDED
-from labourqa.models.weights import fetch_weights, find_weights, verify_weights
+from labourqa.models.weights import fetch_weights, find_weights, start_check, verify_weights
 
 
 @click.command("models")
@@ -24,6 +24,7 @@ def command(settings: Settings, *, action: str, name: str | None) -> None:
         for model in [name] if name else EMBEDDED:
             if action == "fetch":
                 weights = fetch_weights(model, settings.models, progress=progress)
+                start_check(weights, settings.models, progress=progress)()
                 print_result(f"{model}: {weights.folder}")
                 continue
             found = find_weights(model, settings.models)

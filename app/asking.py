@@ -1,0 +1,139 @@
+"""Questions that are being answered, each in a thread of its own: a page that is reloaded or closed stops none of them.
+
+A question is stored when it is asked, and its answer when it is complete. In between, the visitor's pages find it here.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import streamlit as st
+from server import Server, server, wait_for_models
+from visitor import current_owner, current_settings, open_store
+
+from labourqa.answering.conversation import Turn
+from labourqa.answering.question import check_question
+from labourqa.answering.report import LoggedAnswer
+from labourqa.config import Settings
+from labourqa.errors import LabourQAError, QuestionError, StoreError
+from labourqa.law.edition import Edition
+from labourqa.pipeline import Assistant
+from labourqa.store import Store
+
+MAX_RUNNING = 3  # questions of one visitor at the same time
+
+
+class _Stopped(BaseException):
+    """Raised from the progress of a question that its visitor stopped. No error: nothing on the way may catch it."""
+
+
+@dataclass(eq=False)
+class Asking:
+    """A question on its way to an answer. It is the labourqa.progress.Progress of that work."""
+
+    question: str
+    edition: Edition
+    owner: str
+    conversation: int | None  # None where conversations are not stored
+    stored_as: int | None  # the id of the open question
+    started: float = field(default_factory=time.monotonic)
+    activities: dict[str, tuple[float, float]] = field(default_factory=dict)  # (done, total) by name
+    text: str = ""  # of a written answer, as far as it is written
+    answer: LoggedAnswer | None = None
+    error: str = ""  # why there is no answer; or why it is not stored
+    stopped: bool = False
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        self.stopped = True
+
+    def show_done(self, what: str, done: float, total: int | None = None) -> None:
+        if self.stopped:
+            raise _Stopped
+        self.activities[what] = (done, float(total or 1))
+
+    def show_text(self, piece: str) -> None:
+        if self.stopped:
+            raise _Stopped
+        self.text += piece
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the answer is found in its conversation."""
+        return self.answer is not None and self.answer.id is not None
+
+
+@st.cache_resource(show_spinner=False)
+def _running() -> list[Asking]:
+    """The questions of all visitors that are being answered, in the order in which they were asked."""
+    return []
+
+
+def find(conversation: int | None) -> Asking | None:
+    """The question that is being answered in this conversation of the visitor."""
+    owner = current_owner()
+    running = [one for one in _running() if one.owner == owner and one.conversation == conversation]
+    return running[-1] if running and conversation is not None else None
+
+
+def count_before(asking: Asking) -> int:
+    """How many questions of all visitors were asked before this one and are not answered yet."""
+    running = _running()
+    return running.index(asking) if asking in running else 0
+
+
+def ask(
+    question: str, edition: Edition, *, conversation: int | None, previous: Sequence[LoggedAnswer]
+) -> Asking:
+    """Store a question and begin to answer it. Raises QuestionError."""
+    question = check_question(question)
+    owner, settings = current_owner(), current_settings()
+    assert owner is not None
+    if sum(one.owner == owner for one in _running()) >= MAX_RUNNING:
+        raise QuestionError("Your earlier questions are still being answered; wait for one of them.")
+    stored_as = None
+    if settings.log:
+        with open_store() as store:
+            stored_as, conversation = store.conversations.open_question(question, conversation)
+    asking = Asking(question, edition, owner, conversation, stored_as)
+    _running().append(asking)
+    turn = previous[-1].report.turn if previous else None
+    arguments = (asking, settings, server(), turn, _running())
+    threading.Thread(target=_answer, args=arguments, daemon=True).start()
+    return asking
+
+
+def _answer(
+    asking: Asking, settings: Settings, shared: Server, previous: Turn | None, running: list[Asking]
+) -> None:
+    """The thread's work. Its errors are sentences for the visitor, and bugs stand in the log."""
+    try:
+        models = wait_for_models(shared, asking.show_done)
+        with Store(settings.database, owner=asking.owner) as store:
+            assistant = Assistant(settings, store, models=models, progress=asking)
+            report = assistant.ask(asking.question, previous=previous, edition=asking.edition)
+            asking.answer = LoggedAnswer(report, datetime.now(UTC).isoformat())
+            if settings.log:
+                answer, asking.conversation = store.conversations.log(
+                    report, asking.conversation, open_question=asking.stored_as
+                )
+                asking.answer = LoggedAnswer(report, asking.answer.asked_at, answer)
+    except _Stopped:
+        pass
+    except StoreError as error:
+        asking.error = (
+            f"The question and the answer were not stored. {error}" if asking.answer else str(error)
+        )
+    except LabourQAError as error:
+        asking.error = str(error)
+    except MemoryError:
+        asking.error = "There is not enough memory for this question; ask a shorter one."
+    except Exception:  # the visitor must not wait forever, and the log says where it happened
+        logging.getLogger("labourqa").exception("A question could not be answered")
+        asking.error = "The question could not be answered; see the server's log."
+    finally:
+        running.remove(asking)
+        asking.finished.set()
