@@ -97,7 +97,12 @@ def test_data_is_where_the_program_looks_for_it() -> None:
 
 def test_the_checksums_of_the_data_are_those_of_its_files() -> None:
     """After training: `cd data && sha256sum labour-code-lt.en.txt *.safetensors > SHA256SUMS`."""
-    for name in ("labour-code-lt.en.txt", "relevance.safetensors", "scope.safetensors"):
+    for name in (
+        "labour-code-lt.en.txt",
+        "probe.safetensors",
+        "relevance.safetensors",
+        "scope.safetensors",
+    ):
         assert name in (DATA / "SHA256SUMS").read_text()
         assert read_data(DATA / name)
 

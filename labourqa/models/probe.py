@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from labourqa.config import DATA
+from labourqa.config import DATA, read_data
 
 PROBE = DATA / "probe.safetensors"
 
@@ -26,7 +26,11 @@ class Probe:
 
 
 def load_probe(revision: str, path: Path = PROBE) -> Probe | None:
-    """The probe in the file, if it was fitted to the model weights of that revision."""
+    """The probe in the file, if it was fitted to the model weights of that revision.
+
+    Raises InstallationError where the file is missing or damaged.
+    """
+    read_data(path)
     with safe_open(path, framework="np") as file:
         metadata = file.metadata()
         if metadata["revision"] != revision:
