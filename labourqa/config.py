@@ -88,12 +88,15 @@ def load_settings(flags: Mapping[str, object], environ: Mapping[str, str] = os.e
     """
     home = Path(environ.get("LABOURQA_HOME") or platformdirs.user_data_dir("labourqa", appauthor=False))
     settings = Settings(home=home.expanduser().absolute())
-    values: dict[str, object] = dict(_read_toml(settings.home))
+    source, in_file = _read_toml(settings.home)
+    values: dict[str, tuple[object, str]] = {name: (value, f" ({source})") for name, value in in_file.items()}
     for name in _SETTABLE:
-        if text := environ.get(f"LABOURQA_{name.upper()}"):
-            values[name] = text
-    values |= {name: value for name, value in flags.items() if value is not None}
-    return replace(settings, **{name: _convert(name, value) for name, value in values.items()})
+        variable = f"LABOURQA_{name.upper()}"
+        if text := environ.get(variable):
+            values[name] = (text, f" (the variable {variable})")
+    values |= {name: (value, "") for name, value in flags.items() if value is not None}
+    converted = {name: _convert_from(source, name, value) for name, (value, source) in values.items()}
+    return replace(settings, **converted)
 
 
 def read_prompt(name: str, variables: tuple[str, ...]) -> str:
@@ -137,14 +140,24 @@ def prompts_sha256() -> str:
     return digest.hexdigest()
 
 
-def _read_toml(home: Path) -> dict[str, Any]:
-    for path in (Path("labourqa.toml"), home / "labourqa.toml"):
-        if path.is_file():
-            try:
-                return tomllib.loads(path.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-                raise SettingsError(f"{path.absolute()} cannot be read: {error}.") from error
-    return {}
+def _read_toml(home: Path) -> tuple[Path, dict[str, Any]]:
+    """The configuration file, and the settings in it."""
+    own = home / "labourqa.toml"
+    for path in (Path("labourqa.toml").absolute(), own):
+        try:
+            if path.is_file():
+                return path, tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{path} cannot be read: {error}.") from error
+    return own, {}
+
+
+def _convert_from(source: str, name: str, value: object) -> Any:
+    """`_convert`, with the setting's source in the sentence of its error."""
+    try:
+        return _convert(name, value)
+    except SettingsError as error:
+        raise SettingsError(f"{str(error).removesuffix('.')}{source}.") from error
 
 
 _CHOICES = {
@@ -157,6 +170,7 @@ _WHOLE_NUMBERS = {  # name -> smallest value
     "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
     "keep_days": 1,
 }  # fmt: skip
+_LARGEST = 999_999_999
 _AMOUNTS = {"cache_size": "gigabytes", "read_seconds": "seconds"}  # name -> unit
 _PASSPHRASE_CHARACTERS = 8  # at least
 _YES_NO = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -173,7 +187,7 @@ def _convert(name: str, value: object) -> Any:
         if re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= _WHOLE_NUMBERS[name]:
             return int(text)
         raise SettingsError(
-            f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]}, not {text[:40]!r}."
+            f"{name} is a whole number of at least {_WHOLE_NUMBERS[name]} and at most {_LARGEST:,}, not {text[:40]!r}."
         )
     if name in ("threshold", *_AMOUNTS):
         try:

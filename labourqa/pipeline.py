@@ -52,6 +52,7 @@ from labourqa.store import Store
 # is as long; on two CPU cores a longer prompt gains nothing.
 WINDOW_TOKENS = 2_048
 PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the question
+LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
 
 
 @dataclass(frozen=True)
@@ -375,7 +376,11 @@ class Assistant:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
         if self.models.engine.scoring_mode == "yes_no":
             return None
-        return detect_mismatch(question, "\n".join(article.title for article in articles))
+        # The titles of a short code are too few words.
+        share = LANGUAGE_CHARACTERS // len(articles)
+        return detect_mismatch(
+            question, "\n".join(f"{article.title}\n{article.text[:share]}" for article in articles)
+        )
 
     def _articles_to_read(
         self, articles: tuple[Article, ...], relevance: Relevance, candidates: Collection[str]

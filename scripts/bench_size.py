@@ -1,6 +1,6 @@
 """Measure ingestion, the first answer and later answers on codes of several sizes.
 
-    python scripts/bench_size.py --articles 257,1000,5000,10000 --out benchmarks/size-cpu.json
+    python scripts/bench_size.py --articles 257,1000,5000,10000 --out benchmarks/sizes/cpu.json
 
 The codes are made up: each book of a code restates the embedded edition for one occupation, with the occupation in the
 titles and texts, other amounts, other paragraphs of the same chapter in between, and a paragraph left out here and

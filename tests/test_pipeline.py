@@ -535,3 +535,11 @@ def test_a_question_is_answered_without_importing_torch(tmp_path: Path) -> None:
     command = [sys.executable, "-c", ask_without_models, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == ["written", []]
+
+
+def test_control_characters_are_no_part_of_a_question() -> None:
+    """Before, they changed the scores, and with them the answer."""
+    assert (
+        check_question("\x1b How long\x00 is\u200b an\u202enual\xa0leave\ufeff?\r\n")
+        == "How long is annual leave?"
+    )

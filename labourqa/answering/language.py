@@ -26,8 +26,8 @@ def detect_language(text: str) -> tuple[str, float]:
 def detect_mismatch(question: str, law: str) -> tuple[str, str] | None:
     """The names of the question's language and of the language of `law`, part of the code, if they surely differ."""
     question_language, probability = detect_language(question)
-    law_language, _ = detect_language(law)
-    if probability < MIN_PROBABILITY or question_language == law_language:
+    law_language, law_probability = detect_language(law)
+    if min(probability, law_probability) < MIN_PROBABILITY or question_language == law_language:
         return None
     return NAMES[question_language], NAMES[law_language]
 

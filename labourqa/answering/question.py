@@ -1,18 +1,23 @@
 """The question: its limits, and the articles that it names."""
 
+import re
 from collections.abc import Sequence
 
 from labourqa.errors import QuestionError
 from labourqa.law.citations import resolve_reference
 from labourqa.law.references import Reference, find_mentions
 from labourqa.law.structure import Article
+from labourqa.text import is_unicode, printable
 
 MAX_QUESTION_CHARACTERS = 2_000
 
 
 def check_question(question: str) -> str:
-    """The question without surrounding space. Raises QuestionError."""
-    question = question.strip()
+    """The question without surrounding space and control characters. Raises QuestionError."""
+    if not is_unicode(question):
+        raise QuestionError("The question is not UTF-8 text; type it anew, or save it as UTF-8.")
+    # Spaces of other kinds become usual ones; what has no shape on paper would only change the answer.
+    question = printable(re.sub(r"[^\S\n\t]", " ", question)).strip()
     if not any(character.isalnum() for character in question):
         raise QuestionError(
             'The question is empty; ask one in plain words, such as "How long is annual leave?"'

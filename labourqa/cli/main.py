@@ -4,12 +4,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from labourqa import __version__
 from labourqa.errors import LabourQAError
-from labourqa.text import printable
+from labourqa.text import is_unicode, printable
 
 # Each is a module of labourqa.cli.commands; here is the first sentence of its help.
 COMMANDS = {
@@ -62,6 +63,7 @@ def run() -> None:
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     try:
+        _check_encoding(argv)
         with labourqa.make_context("labourqa", list(argv)) as context:
             labourqa.invoke(context)
     except click.exceptions.Exit as error:  # --help and --version
@@ -80,6 +82,13 @@ def main(argv: Sequence[str]) -> int:
         _print_error("interrupted.")
         return 130
     return 0
+
+
+def _check_encoding(argv: Sequence[str]) -> None:
+    """Raises UsageError for an argument that is no text. The name of a file may consist of any bytes."""
+    for argument in argv:
+        if not is_unicode(argument) and not Path(argument).exists():
+            raise click.UsageError(f"{printable(argument)!r} is not UTF-8 text; type it anew.")
 
 
 def _print_error(sentence: str) -> None:

@@ -18,6 +18,7 @@ from labourqa.documents.pdf import read_pdf
 from labourqa.documents.text import read_text
 from labourqa.documents.word import read_word
 from labourqa.errors import DocumentError
+from labourqa.text import plain_line
 
 # How files begin that are no text and cannot be read, and what they are.
 _REFUSED = (
@@ -54,7 +55,9 @@ def read_document(path: Path) -> Document:
         content = read_format(data)
     except DocumentError as error:
         raise DocumentError(f"{path.name} {error}") from error
-    return Document(source=path.name, sha256=hashlib.sha256(data).hexdigest(), **vars(content))
+    return Document(
+        source=plain_line(path.name) or "document", sha256=hashlib.sha256(data).hexdigest(), **vars(content)
+    )
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -62,6 +65,10 @@ def _read_bytes(path: Path) -> bytes:
         if path.is_dir():
             raise DocumentError(f"{path} is a folder; name a file in it.")
         if not path.exists():
+            if path.is_symlink():
+                raise DocumentError(
+                    f"{path} is a symbolic link that leads to no file; name the document itself."
+                )
             raise DocumentError(f"{path} does not exist; check the path.")
         if not path.is_file():  # a device or a pipe may never end
             raise DocumentError(f"{path} is not a regular file; name a document.")

@@ -33,3 +33,9 @@ def test_no_labelled_question_is_taken_for_another_language() -> None:
 def test_it_is_the_language_of_the_code_that_counts() -> None:
     assert detect_mismatch("Kiek dienų trunka kasmetinės atostogos?", LITHUANIAN) is None
     assert detect_mismatch("How many days does annual leave last?", LITHUANIAN) == ("English", "Lithuanian")
+
+
+@pytest.mark.parametrize("law", ["Leave\nPay", "A\nB", "Absence\nRemote", ""])
+def test_a_law_of_a_few_words_has_no_certain_language(law: str) -> None:
+    """Before, such codes were taken for Spanish or Serbian, and an English question was refused."""
+    assert detect_mismatch("How many days does annual leave last?", law) is None

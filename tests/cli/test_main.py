@@ -1,5 +1,6 @@
 """What goes wrong: one sentence on stderr, and the exit status."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from labourqa.answering.question import MAX_QUESTION_CHARACTERS
 from labourqa.cli.main import main
 from tests.cli.process import ROOT, run_labourqa
+from tests.samples import TWO_ACTS
 
 
 @pytest.mark.parametrize(
@@ -164,3 +166,58 @@ def test_a_command_that_needs_no_model_imports_no_large_library(home: Path, argu
     if arguments == ["--help"]:
         large |= {"numpy", "sqlite_utils"}
     assert not large & set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["ask", "caf\udce9?"], "is not UTF-8 text"),
+        (["search", "caf\udce9"], "is not UTF-8 text"),
+        (["show", "1\udce9"], "is not UTF-8 text"),
+        (["ingest", "caf\udce9.txt"], "is not UTF-8 text"),
+        (["search", ""], "There is no word to search for"),
+        (["search", '" *'], "There is no word to search for"),
+        (["ui", "--port", "70000"], "65535"),
+        (["ask", "Why?", "--top", "9999999999"], "at most 999,999,999"),
+        (["ingest", "circle.txt"], "is a symbolic link that leads to no file"),
+    ],
+)
+def test_arguments_that_mean_nothing_are_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+) -> None:
+    (home / "circle.txt").symlink_to("circle.txt")
+    assert main(arguments) in (1, 2)
+    errors = " ".join(capsys.readouterr().err.split())
+    assert sentence in errors
+    assert "\udce9" not in errors
+
+
+def test_a_question_on_stdin_that_is_no_utf_8_is_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("How long is caf\udce9?")
+    )  # as Python reads it in the C locale
+    assert main(["ask", "-"]) == 1
+    assert "The question is not UTF-8 text" in capsys.readouterr().err
+
+
+def test_a_file_may_have_a_name_of_any_bytes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = home / "caf\udce9\x1b[31m\n2.txt"
+    try:
+        path.write_text(TWO_ACTS)
+    except OSError:
+        pytest.skip("this file system takes only names in UTF-8")
+    assert main(["ingest", str(path), "--dry-run"]) == 0
+    assert "caf[31m 2.txt (plain text)" in capsys.readouterr().out
+
+
+def test_the_error_of_a_setting_names_where_it_is_set(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "labourqa.toml").write_text('top = "many"\n')
+    assert main(["history"]) == 1
+    assert f"not 'many' ({home / 'labourqa.toml'})." in " ".join(capsys.readouterr().err.split())
+    monkeypatch.setenv("LABOURQA_TOP", "few")
+    assert main(["history"]) == 1
+    assert "not 'few' (the variable LABOURQA_TOP)." in " ".join(capsys.readouterr().err.split())

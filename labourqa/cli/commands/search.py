@@ -18,6 +18,8 @@ def command(settings: Settings, *, words: str) -> None:
 
     Prints the articles that contain all WORDS, best first.
     """
+    if not any(map(str.isalnum, words)):
+        raise QuestionError('There is no word to search for; name one, such as "night work".')
     with open_assistant(settings) as assistant:
         hits = assistant.store.editions.search(assistant.current_edition(), words)
     if not hits:

@@ -12,7 +12,7 @@ from labourqa.pipeline import open_assistant
 
 @click.command("ui")
 @with_settings(CODE, *MODEL_OPTIONS)
-@click.option("--port", type=click.IntRange(min=1), metavar="N", help="Port of the page (default: 8501).")
+@click.option("--port", type=click.IntRange(1, 65_535), metavar="N", help="Port of the page (default: 8501).")
 def command(settings: Settings, *, port: int | None) -> None:
     """Open the page in a browser."""
     from streamlit.web.cli import main as streamlit  # takes seconds, which --help does without
