@@ -102,7 +102,7 @@ def layer_is_intact(
 ) -> bool:
     """Whether a layer has the checksum with which it was written."""
     stored = [tensors[name] for name in spec.tensor_names(layer)]
-    return (_sum(stored) if expected.is_sum else _hash(stored)) == expected.value
+    return (_sum(stored) if expected.is_sum else hash_tensors(stored)) == expected.value
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class CacheFileWriter:
             [self._tensors[name] for name in self._spec.tensor_names(layer)]
             for layer in range(self._spec.layers)
         ]
-        self._tensors["sums"].copy_(torch.tensor([_hash(tensors) for tensors in layers]))
+        self._tensors["sums"].copy_(torch.tensor([hash_tensors(tensors) for tensors in layers]))
         layers.clear()
         self._tensors.clear()
         with self._part.open("rb+") as file:
@@ -184,10 +184,10 @@ class CacheFileWriter:
     def _hash_span(self, span: slice) -> int:
         """The checksum of some tokens in all layers."""
         names = [name for layer in range(self._spec.layers) for name in self._spec.tensor_names(layer)]
-        return _hash(self._tensors[name][:, span].contiguous() for name in names)
+        return hash_tensors(self._tensors[name][:, span].contiguous() for name in names)
 
 
-def _hash(tensors: Iterable[torch.Tensor]) -> int:
+def hash_tensors(tensors: Iterable[torch.Tensor]) -> int:
     """XXH3 of the content, as a signed 64-bit number."""
     digest = xxhash.xxh3_64()
     for tensor in tensors:

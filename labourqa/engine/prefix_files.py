@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from labourqa.engine.attention import ReadTokens, StoreLayer
-from labourqa.engine.cache_file import CacheSpec, encode_numbers
+from labourqa.engine.cache_file import CacheSpec, encode_numbers, hash_tensors
 from labourqa.engine.cache_space import CacheSpace, mark_used
 from labourqa.errors import EngineError
 from labourqa.law.structure import Article
@@ -200,7 +200,7 @@ class OpenPrefixFiles:
 def _write(path: Path, tensors: dict[str, torch.Tensor]) -> None:
     """Write a file under its name only once it is whole."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    sums = torch.tensor([_checksum(tensors[name]) for name in sorted(tensors)])
+    sums = torch.tensor([hash_tensors([tensors[name]]) for name in sorted(tensors)])
     save_file({**tensors, "sums": sums}, part)
     part.replace(path)
 
@@ -215,13 +215,7 @@ def _read(path: Path, device: torch.device) -> dict[str, torch.Tensor] | None:
         return None
     except (OSError, SafetensorError, KeyError):
         sums, tensors = [None], {}
-    if sums != [_checksum(tensors[name]) for name in sorted(tensors)]:
+    if sums != [hash_tensors([tensors[name]]) for name in sorted(tensors)]:
         path.unlink(missing_ok=True)
         return None
     return {name: tensor.to(device) for name, tensor in tensors.items()}
-
-
-def _checksum(tensor: torch.Tensor) -> int:
-    """The sum of the content as words, with wrap-around: a single damaged word always changes it."""
-    words = torch.int64 if tensor.nbytes % 8 == 0 else torch.int16
-    return int(tensor.flatten().view(words).sum())
