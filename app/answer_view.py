@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import answer_details
 import article_view
+import copy_button
 import streamlit as st
 from visitor import find_edition, open_store
 
@@ -25,6 +26,8 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.warning(escape_markdown(f"The {report.run.edition.code} has no {unknown}."))
     for repealed in report.repealed:
         st.warning(escape_markdown(f"{repealed} is repealed."))
+    for notice in report.notices:
+        st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
     if answer.kind == "refused":
@@ -93,8 +96,7 @@ def _show_reference_buttons(
 
 def _show_actions(logged: LoggedAnswer, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        with st.popover("Copy", icon=":material/content_copy:", type="tertiary"):
-            st.code(logged.report.answer.text, language=None, wrap_lines=True)
+        copy_button.show(_text_to_copy(logged.report), key=f"{key}-copy")
         if logged.id is None:
             return
         thumbs = st.feedback(
@@ -114,6 +116,11 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
             on_change=_save_feedback,
             args=(logged.id, key),
         )
+
+
+def _text_to_copy(report: Report) -> str:
+    """Question, answer and edition as plain text."""
+    return f"{report.question}\n\n{report.answer.text}\n\n{report.run.edition}. {NOTICE}"
 
 
 def _save_feedback(answer: int, key: str) -> None:

@@ -42,15 +42,15 @@ def _show_in_drawer(edition: Edition, reference: Reference, cited: Collection[Re
     with user_errors():
         with open_store() as store:
             article = store.editions.article(edition, reference.article)
+            st.page_link(
+                navigation.CODE,
+                label=f"{reference} in the code",
+                icon=":material/menu_book:",
+                query_params=navigation.place_to_query(edition, reference),
+            )
             st.subheader(escape_markdown(article.title), anchor=False)
             show_state(store, edition, article)
         show_paragraphs(article, cited)
-        st.page_link(
-            navigation.CODE,
-            label=f"{reference} in the code",
-            icon=":material/menu_book:",
-            query_params=navigation.place_to_query(edition, reference),
-        )
         st.caption(escape_markdown(str(edition)))
 
 

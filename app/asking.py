@@ -7,11 +7,11 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import streamlit as st
-from server import Server, server, wait_for_models
+from server import server
 from visitor import current_owner, current_settings, open_store
 
 from labourqa.answering.conversation import Turn
@@ -20,7 +20,7 @@ from labourqa.answering.report import LoggedAnswer
 from labourqa.config import Settings
 from labourqa.errors import LabourQAError, QuestionError, StoreError
 from labourqa.law.edition import Edition
-from labourqa.pipeline import Assistant
+from labourqa.server.service import AnswerService, Question
 from labourqa.store import Store
 
 MAX_RUNNING = 3  # questions of one visitor at the same time
@@ -100,23 +100,25 @@ def ask(
             stored_as, conversation = store.conversations.open_question(question, conversation)
     asking = Asking(question, edition, owner, conversation, stored_as)
     _running().append(asking)
-    turn = previous[-1].report.turn if previous else None
+    turn = next((turn for one in reversed(previous) if (turn := one.report.turn)), None)
     arguments = (asking, settings, server(), turn, _running())
     threading.Thread(target=_answer, args=arguments, daemon=True).start()
     return asking
 
 
 def _answer(
-    asking: Asking, settings: Settings, shared: Server, previous: Turn | None, running: list[Asking]
+    asking: Asking, settings: Settings, shared: AnswerService, previous: Turn | None, running: list[Asking]
 ) -> None:
     """The thread's work. Its errors are sentences for the visitor, and bugs stand in the log."""
     try:
-        models = wait_for_models(shared, asking.show_done)
-        with Store(settings.database, owner=asking.owner) as store:
-            assistant = Assistant(settings, store, models=models, progress=asking)
-            report = assistant.ask(asking.question, previous=previous, edition=asking.edition)
-            asking.answer = LoggedAnswer(report, datetime.now(UTC).isoformat())
-            if settings.log:
+        # The queue stores nothing: the answer belongs to the question that was stored when it was asked.
+        question = Question(
+            asking.question, replace(settings, log=False), previous, asking.edition, asking.owner
+        )
+        report = shared.answer(question, client=asking.owner, progress=asking).report
+        asking.answer = LoggedAnswer(report, datetime.now(UTC).isoformat())
+        if settings.log:
+            with Store(settings.database, owner=asking.owner) as store:
                 answer, asking.conversation = store.conversations.log(
                     report, asking.conversation, open_question=asking.stored_as
                 )

@@ -10,6 +10,7 @@ import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -63,7 +64,7 @@ async def _erase_old_conversations() -> None:
 settings = _load_settings()
 local_key = LocalKey()
 app = st.App(
-    "page.py",
+    Path(__file__).with_name("page.py"),
     middleware=[Middleware(Access, settings=settings)],
     routes=sign_in_routes(settings, local_key),
     lifespan=lifespan,

@@ -57,6 +57,10 @@ class Settings:
     answer_tokens: int = 400  # the longest written answer
     api_key: str = field(default="", repr=False)  # for a server
     log: bool = True  # store questions and answers in the database on this machine
+    serve_key: str = field(default="", repr=False)  # that clients of `labourqa serve` send
+    requests_per_minute: int = 120  # of each client of the server
+    waiting_questions: int = 8  # of each client of the server
+    question_seconds: int = 300  # after which the server gives a question up
     keep_days: int | None = None  # erase conversations that were not continued for so long; None: never
     passphrase: str = field(
         default="", repr=False
@@ -168,6 +172,7 @@ _CHOICES = {
 }
 _WHOLE_NUMBERS = {  # name -> smallest value
     "top": 1, "shortlist": 1, "batch_tokens": 1, "batch_articles": 1, "answer_tokens": 1,
+    "requests_per_minute": 1, "waiting_questions": 1, "question_seconds": 1,
     "keep_days": 1,
 }  # fmt: skip
 _LARGEST = 999_999_999
@@ -202,7 +207,7 @@ def _convert(name: str, value: object) -> Any:
         if text.lower() in _YES_NO:
             return _YES_NO[text.lower()]
         raise SettingsError(f"{name} is true or false, not {text!r}.")
-    if name in ("api_key", "code"):
+    if name in ("api_key", "code", "serve_key"):
         return text
     if name == "passphrase":
         if not text or len(text) >= _PASSPHRASE_CHARACTERS:

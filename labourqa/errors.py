@@ -59,3 +59,15 @@ class EngineError(LabourQAError):
 
 class EvaluationError(LabourQAError):
     """A file of questions or of earlier results cannot be used."""
+
+
+class BusyError(LabourQAError):
+    """A client asks too often, or too many questions wait."""
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class AnswerTimeoutError(LabourQAError):
+    """A question was not answered within the time limit."""

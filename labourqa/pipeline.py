@@ -1,10 +1,11 @@
 """The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
 import math
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -15,17 +16,20 @@ from numpy.typing import NDArray
 from labourqa.answering.answer import (
     Answer,
     answer_prompt,
+    answer_small_talk,
     choose_kind,
     quote_answer,
     read_answer,
     refuse_answer,
     refuse_language,
 )
-from labourqa.answering.conversation import Turn, resolve_follow_up
+from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
 from labourqa.answering.language import detect_mismatch, load_identifier
-from labourqa.answering.question import check_question, resolve_mentions
+from labourqa.answering.notices import find_notices
+from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
-from labourqa.answering.selection import select_articles
+from labourqa.answering.selection import Selection, select_articles
+from labourqa.answering.short_answer import choose_short_answer
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
@@ -36,6 +40,7 @@ from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
 from labourqa.large_code import LargeCode, is_large
 from labourqa.law.citations import find_related
+from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.law.structure import Article
@@ -52,7 +57,10 @@ from labourqa.store import Store
 # is as long; on two CPU cores a longer prompt gains nothing.
 WINDOW_TOKENS = 2_048
 PROMPT_TOKENS = 1_024  # room in the model's context for the instruction and the question
+# Beside the answer to a long question.
+SHORTENED = "The question was long, so only the part of it that asks was read."
 LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
+_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,28 @@ class Assistant:
             self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
 
+    def find_edition(self, wanted: str) -> Edition:
+        """The edition that "NAME", "NAME@DATE", or the date of an edition of the current code names.
+
+        Raises NoEditionError.
+        """
+        if match := _DATE.fullmatch(wanted.strip()):
+            wanted = f"{self.current_edition().code}@{match[1]}"
+        return self.store.editions.find(wanted)
+
+    def compare(self, old: str, new: str) -> Comparison:
+        """What changed between two editions, each named as for `find_edition`. Raises NoEditionError."""
+        old_edition, new_edition = map(self.find_edition, (old, new))
+        old_articles, new_articles = map(self.store.editions.articles, (old_edition, new_edition))
+        changes = compare_articles(old_articles, new_articles)
+        return Comparison(
+            old_edition,
+            new_edition,
+            tuple(changes),
+            count_unchanged(changes, new_articles),
+            is_another_text(changes, new_articles),
+        )
+
     @contextmanager
     def prepare(self, edition: Edition) -> Iterator[PreparedCode]:
         """Count tokens, embed paragraphs and open the prefix cache; each is computed once and then stored.
@@ -198,16 +228,18 @@ class Assistant:
         `previous` is the turn of a conversation that the question may follow up; `load_seconds` is what loading the
         models took, if it was for this question. Raises QuestionError.
         """
-        asked = check_question(question)
-        question = check_question(resolve_follow_up(asked, previous))
+        resolved = resolve_question(question, previous)
+        if is_small_talk(resolved.asked):
+            return self._answer_small_talk(resolved, edition or self.current_edition(), load_seconds)
+        question = resolved.text
         engine, encoder = self.models.engine, self.models.encoder
         with self.prepare(edition or self.current_edition()) as code:
             started = time.perf_counter()
             scorer = self.models.relevance
             [vector] = encoder.encode([question], delta_share=scorer.delta_share(code.articles))
-            named, unknown, repealed = self._resolve_mentions(question, code)
+            named, unknown, repealed = self._resolve_mentions(resolved.whole, code)
             mismatch = None if named else self._language_mismatch(question, code.articles)
-            candidates = previous.selected if previous and question != asked else ()
+            candidates = previous.selected if previous and resolved.follows_up else ()
             if code.large:
                 first = {*(reference.article for reference in named), *candidates}
                 relevance = code.large.search(question, vector, first)
@@ -240,9 +272,22 @@ class Assistant:
             answered = self._write(question, windows)
         else:
             answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
+        answer = answered.answer
+        if answer.kind == "quoted":
+            encode = partial(encoder.encode, delta_share=scorer.delta_share(code.articles))
+            short = choose_short_answer(
+                answer.citations,
+                selected,
+                relevance.paragraphs,
+                selection.scores,
+                question,
+                vector,
+                encode,
+            )
+            answer = replace(answer, short=short)
         finished = time.perf_counter()
         return Report(
-            question=asked,
+            question=resolved.asked,
             resolved_question=question,
             run=self.describe_run(code.edition),
             titles={article.number: article.title for article in code.articles},
@@ -250,8 +295,9 @@ class Assistant:
             out_of_scope=math.exp(relevance.out_of_scope),
             unknown=unknown,
             repealed=repealed,
-            answer=answered.answer,
-            related=find_related(answered.answer.citations, code.articles, selection.selected),
+            notices=self._find_notices(resolved, code, answer),
+            answer=answer,
+            related=find_related(answer.citations, code.articles, selection.selected),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
             seconds=Seconds(
                 load=load_seconds,
@@ -261,6 +307,24 @@ class Assistant:
                 answer=finished - filtered,
                 total=load_seconds + finished - started,
             ),
+            peak_memory_bytes=peak_memory_bytes(),
+        )
+
+    def _answer_small_talk(self, question: ResolvedQuestion, edition: Edition, load_seconds: float) -> Report:
+        """The report of a question that asks nothing: no article is read, and all scores are 0."""
+        articles = [article for article in self.store.editions.articles(edition) if not article.repealed]
+        return Report(
+            question=question.asked,
+            resolved_question=question.asked,
+            run=self.describe_run(edition),
+            titles={article.number: article.title for article in articles},
+            selection=Selection({article.number: 0.0 for article in articles}, (), 0, 0.0, self.settings.top),
+            out_of_scope=1.0,
+            unknown=(),
+            answer=answer_small_talk(edition.code),
+            related=(),
+            tokens=Tokens(0, 0, 0),
+            seconds=Seconds(load_seconds, 0.0, 0.0, 0.0, 0.0, load_seconds),
             peak_memory_bytes=peak_memory_bytes(),
         )
 
@@ -358,6 +422,14 @@ class Assistant:
             limit_bytes=self.settings.cache_bytes,
             show_share=show_share(self.progress, "reading the code once"),
         )
+
+    def _find_notices(
+        self, question: ResolvedQuestion, code: PreparedCode, answer: Answer
+    ) -> tuple[str, ...]:
+        notices = find_notices(
+            question.whole, code.edition.code, code.articles, answered=answer.outcome == "answered"
+        )
+        return notices if question.text == question.whole else (SHORTENED, *notices)
 
     def _resolve_mentions(
         self, question: str, code: PreparedCode

@@ -89,7 +89,7 @@ def make_refusal(question: str = "How is income taxed?") -> Report:
         question,
         selection=selection,
         out_of_scope=0.9,
-        answer=Answer("refused", "Nothing in the code answers this."),
+        answer=Answer("refused", "Nothing in the code answers this.", outcome="outside"),
     )
 
 

@@ -1,10 +1,10 @@
 """Hypothesis strategies: codes and reports with any text in any place."""
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from labourqa.answering.answer import Answer
+from labourqa.answering.answer import Answer, Outcome
 from labourqa.answering.report import Report, Run, RunSettings, Seconds, Tokens
 from labourqa.answering.selection import Selection
 from labourqa.answering.verification import Statement
@@ -155,7 +155,10 @@ def reports(draw: st.DrawFn) -> Report:
             citations=tuple(draw(st.lists(CITATIONS, max_size=2))),
             statements=tuple(draw(st.lists(STATEMENTS, max_size=2))),
             complete=draw(st.booleans()),
+            outcome=draw(st.sampled_from(get_args(Outcome))),
+            short=tuple(draw(st.lists(CITATIONS, max_size=2))),
         ),
+        notices=tuple(draw(st.lists(ANY_TEXT, max_size=2))),
         related=tuple(draw(st.lists(CITATIONS, max_size=2))),
         tokens=draw(st.builds(Tokens, COUNTS, COUNTS, COUNTS)),
         seconds=draw(st.builds(Seconds, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS)),

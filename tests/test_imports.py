@@ -13,7 +13,7 @@ ORDER = [
     "errors", "files", "text", "memory", "progress", "methods", "config",
     "law", "documents", "models", "engine", "answering", "store", "evaluation", "ingestion", "reading", "large_code",
     "pipeline",
-    "benchmark", "doctor", "cli", "__main__",
+    "benchmark", "doctor", "server", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "sqlite_utils": {"store"},
@@ -27,8 +27,14 @@ OWNERS = {
     "huggingface_hub": {"models"},
     "matplotlib": {"benchmark"},
     "docx": {"answering"},
-    "streamlit": {"cli"},  # and the page in app/
-    "urllib": {"engine"},
+    "streamlit": {"cli", "server"},  # and the page in app/
+    "fastapi": {"server"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "prometheus_client": {"server"},
+    "limits": {"server"},
+    "mcp": {"server"},
+    "urllib": {"engine", "server"},
     "rich": {"cli"},
     "click": {"cli"},
     "py3langid": {"answering", "law"},
@@ -83,7 +89,7 @@ def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> No
     assert "may import" in docstring.lower()
 
 
-@pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline"])
+@pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline", "labourqa.server.application"])
 def test_the_program_starts_without_torch(command: str) -> None:
     code = f"import sys, {command}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

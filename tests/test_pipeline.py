@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from labourqa.answering.conversation import Turn
-from labourqa.answering.question import check_question, resolve_mentions
+from labourqa.answering.question import MAX_READ_WORDS, check_question, resolve_mentions
 from labourqa.config import Settings
 from labourqa.engine.startup import choose_method
 from labourqa.errors import EngineError, NoArticlesError, QuestionError, UncertainCodeError
@@ -21,7 +21,7 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
 from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE
 from labourqa.models.texts import TEXTS_VERSION
-from labourqa.pipeline import Assistant, open_assistant
+from labourqa.pipeline import SHORTENED, Assistant, open_assistant
 from labourqa.reading import CALIBRATION_QUESTION
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code
@@ -149,6 +149,7 @@ def test_a_follow_up_is_answered_together_with_the_question_before_it(make_assis
     first = assistant.ask(NIGHT)
     second = assistant.ask("And in a wedding dress?", previous=first.turn)
     assert second.question == "And in a wedding dress?"
+    assert second.turn is not None
     assert second.resolved_question == f"{NIGHT} And in a wedding dress?" == second.turn.question
     assert engine.score_calls[-1].question == second.resolved_question
     assert "2" in second.selection.selected
@@ -176,9 +177,11 @@ def test_a_question_of_100000_characters_is_refused_at_once(make_assistant: Make
     assert not engine.score_calls
 
 
-def test_a_conversation_that_grows_too_long_is_refused(make_assistant: MakeAssistant) -> None:
-    with pytest.raises(QuestionError, match="at most 2,000"):
-        make_assistant().ask("and then?", previous=Turn("long " * 400, ()))
+def test_a_conversation_that_grows_long_keeps_its_last_question(make_assistant: MakeAssistant) -> None:
+    earlier = "How is night work paid? " * 30
+    report = make_assistant().ask("And in a wedding dress?", previous=Turn(earlier, ("2",)))
+    assert report.resolved_question.endswith("And in a wedding dress?")
+    assert len(report.resolved_question.split()) <= MAX_READ_WORDS
 
 
 @pytest.mark.parametrize("name", [name for name, one in METHODS.items() if one.for_questions])
@@ -253,6 +256,32 @@ def test_the_prefix_cache_is_closed_when_the_language_is_refused(make_assistant:
     assert report.selection.selected == ()
     assert not engine.score_calls
     assert [cache.is_open for cache in engine.prefix_caches] == [False]
+
+
+@pytest.mark.parametrize("question", ["Hello", "Thanks a lot!"])
+def test_small_talk_is_answered_without_reading_the_code(
+    make_assistant: MakeAssistant, question: str
+) -> None:
+    engine = FakeEngine()
+    report = make_assistant(engine).ask(question)
+    assert (report.answer.kind, report.answer.outcome) == ("refused", "small_talk")
+    assert report.turn is None
+    assert report.selection.read == 0
+    assert not engine.score_calls
+    assert not engine.prefix_caches
+
+
+def test_a_long_question_costs_the_model_its_asking_part_alone_and_the_report_says_so(
+    make_assistant: MakeAssistant,
+) -> None:
+    engine = FakeEngine()
+    story = "It rained for days and nobody came to repair the roof. " * 30
+    report = make_assistant(engine, answer="quoted").ask(f"{story}How is night work paid?")
+    assert len(engine.score_calls[0].question.split()) <= MAX_READ_WORDS
+    assert report.resolved_question == engine.score_calls[0].question
+    assert report.question.startswith(story.strip())
+    assert report.notices[0] == SHORTENED
+    assert report.selection.selected[0] == "2"
 
 
 def test_a_large_model_is_asked_in_any_language(make_assistant: MakeAssistant) -> None:
@@ -367,10 +396,13 @@ def test_the_code_is_tokenized_and_embedded_once(make_assistant: MakeAssistant, 
     engine = FakeEngine()
     make_assistant(engine).ask(NIGHT)
     assert engine.texts_counted == 3
-    assert len(encoder.texts) == 6 + 1  # paragraphs and points, and the question
-    make_assistant(engine).ask("When do I get special leave?")
+    code_texts = encoder.texts[:6]  # paragraphs and points
+    assert encoder.texts[6] == NIGHT
+    second = "When do I get special leave?"
+    make_assistant(engine).ask(second)
     assert engine.texts_counted == 3
-    assert encoder.texts[7:] == ["When do I get special leave?"]
+    assert second in encoder.texts
+    assert all(encoder.texts.count(text) == 1 for text in code_texts)
 
 
 def test_preparing_stores_token_counts_and_embeddings(

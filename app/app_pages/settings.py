@@ -37,13 +37,6 @@ def show() -> None:
 def _show_visitor_settings() -> None:
     st.header("Your questions", anchor=False)
     settings = current_settings()
-    method = st.selectbox(
-        "How the articles are read",
-        QUESTION_METHODS,
-        QUESTION_METHODS.index(settings.method),
-        format_func=_describe_method,
-        key="method",
-    )
     answer = st.segmented_control(
         "Answer",
         ANSWER_KINDS,
@@ -53,22 +46,30 @@ def _show_visitor_settings() -> None:
         help="quoted: the code's own words; written: the model's words, each sentence checked against the code; "
         "auto: written by models with a billion parameters or more",
     )
-    top = st.number_input(
-        "Select at most this many articles",
-        1,
-        value=settings.top,
-        placeholder="decided by the program",
-        key="top",
-    )
-    threshold = st.number_input(
-        "Select articles with at least this score",
-        value=settings.threshold,
-        placeholder="decided by the program",
-        key="lowest-score",
-    )
-    answer_tokens = st.number_input(
-        "Longest written answer, in tokens", 1, 4000, settings.answer_tokens, key="answer-tokens"
-    )
+    with st.expander("Advanced", icon=":material/tune:"):
+        method = st.selectbox(
+            "How the articles are read",
+            QUESTION_METHODS,
+            QUESTION_METHODS.index(settings.method),
+            format_func=_describe_method,
+            key="method",
+        )
+        top = st.number_input(
+            "Select at most this many articles",
+            1,
+            value=settings.top,
+            placeholder="decided by the program",
+            key="top",
+        )
+        threshold = st.number_input(
+            "Select articles with at least this score",
+            value=settings.threshold,
+            placeholder="decided by the program",
+            key="lowest-score",
+        )
+        answer_tokens = st.number_input(
+            "Longest written answer, in tokens", 1, 4000, settings.answer_tokens, key="answer-tokens"
+        )
     choose_settings(
         replace(
             settings, method=method, answer=answer, top=top, threshold=threshold, answer_tokens=answer_tokens

@@ -16,6 +16,10 @@ from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article, Paragraph, Point
 from labourqa.models.relevance import ParagraphRelevance
 
+# How a question ended: "answered"; "outside": the code does not answer it; "language": it is in a language that the
+# models cannot read; "small_talk": it asks nothing.
+Outcome = Literal["answered", "outside", "language", "small_talk"]
+
 # Paragraphs within this much of the best one, in log-probability, are quoted: about 120 words for a narrow question and
 # more for a broad one (docs/quality.md). At least one paragraph is quoted, and at most MAX_WORDS words, or for a broad
 # question MAX_WORDS_PER_ARTICLE for each article that is about equally good.
@@ -36,6 +40,8 @@ class Answer:
     citations: tuple[Citation, ...] = ()
     statements: tuple[Statement, ...] = ()  # the quoted passages, or the written sentences with their doubts
     complete: bool = True  # False: the model was stopped at the token limit
+    outcome: Outcome = "answered"
+    short: tuple[Citation, ...] = ()  # the one or two decisive sentences: see short_answer.py
 
 
 def choose_kind(setting: str, model: ModelInfo) -> Literal["quoted", "written"]:
@@ -52,7 +58,7 @@ def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:
     ]
     covered = ", ".join(title for title in dict.fromkeys(titles) if title and title != "general provisions")
     what = f"; it covers {covered}" if covered else ""
-    return Answer("refused", f"Nothing in the {code} answers this question{what}.")
+    return Answer("refused", f"Nothing in the {code} answers this question{what}.", outcome="outside")
 
 
 def refuse_language(code: str, question_language: str, code_language: str) -> Answer:
@@ -61,6 +67,17 @@ def refuse_language(code: str, question_language: str, code_language: str) -> An
         "refused",
         f"The {code} is in {code_language} here, and the question seems to be in {question_language}: "
         f"ask it in {code_language}, or choose a multilingual model with --model.",
+        outcome="language",
+    )
+
+
+def answer_small_talk(code: str) -> Answer:
+    """The reply to a greeting or thanks."""
+    return Answer(
+        "refused",
+        f'Hello. Ask a question about the {code} in plain words, such as "How long is annual leave?"; the answer '
+        "quotes the law and names the articles.",
+        outcome="small_talk",
     )
 
 

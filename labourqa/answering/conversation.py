@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from labourqa.answering.question import check_question, clean_question, find_asking_part
+
 # Openings that continue the question before, however long the new one is ...
 _CONTINUATION = re.compile(
     r"(?:and|but|or|then|also|what about|how about|even if|only if|if so|in that case|otherwise|the same for|why not|"
@@ -29,9 +31,24 @@ class Turn:
     selected: tuple[str, ...]  # article numbers
 
 
-def resolve_follow_up(question: str, previous: Turn | None) -> str:
-    """The question in a form that can be answered on its own: a follow-up is appended to the question before it."""
-    return f"{previous.question} {question}" if previous and is_follow_up(question) else question
+@dataclass(frozen=True)
+class ResolvedQuestion:
+    """A question in a form that can be answered on its own."""
+
+    asked: str  # as the person wrote it
+    whole: str  # without markup and greetings; a follow-up is appended to the question before it
+    text: str  # the part of `whole` that is read: all of it, or the sentences that ask
+    follows_up: bool
+
+
+def resolve_question(question: str, previous: Turn | None) -> ResolvedQuestion:
+    """Raises QuestionError for a question that is empty or too long."""
+    asked = check_question(question)
+    whole = clean_question(asked)
+    follows_up = previous is not None and is_follow_up(whole)
+    if previous and follows_up:
+        whole = f"{previous.question} {whole}"
+    return ResolvedQuestion(asked, whole, find_asking_part(whole), follows_up)
 
 
 def is_follow_up(question: str) -> bool:

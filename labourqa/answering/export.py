@@ -56,6 +56,10 @@ def _passages(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
         yield f"The {report.run.edition.code} has no {unknown}.", "", ()
     for repealed in report.repealed:
         yield f"{repealed} is repealed.", "", ()
+    for notice in report.notices:
+        yield notice, "", ()
+    for citation in report.answer.short:
+        yield f"In short: {citation.quote}", str(citation.reference), ()
     if not report.answer.statements:
         yield report.answer.text, "", ()
     for statement in report.answer.statements:

@@ -134,10 +134,15 @@ class Report:
     seconds: Seconds
     peak_memory_bytes: int
     repealed: tuple[Reference, ...] = ()  # named in the question, and repealed
+    notices: tuple[
+        str, ...
+    ] = ()  # sentences beside the answer: see notices.py, and how a long question was read
 
     @property
-    def turn(self) -> Turn:
-        """What a follow-up question needs to know of this one."""
+    def turn(self) -> Turn | None:
+        """What a follow-up question needs to know of this one; None if it asked nothing."""
+        if self.answer.outcome == "small_talk":
+            return None
         return Turn(self.resolved_question, self.selection.selected)
 
     @property
@@ -181,10 +186,13 @@ class Report:
             "outside": round(self.out_of_scope, 4),
             "unknown": [str(reference) for reference in self.unknown],
             "repealed": [str(reference) for reference in self.repealed],
+            "outcome": answer.outcome,
+            "notices": list(self.notices),
             "answer": {
                 "kind": answer.kind,
                 "text": answer.text,
                 "complete": answer.complete,
+                "short": [_citation_to_json(citation) for citation in answer.short],
                 "citations": [_citation_to_json(citation) for citation in answer.citations],
                 "statements": [
                     {
@@ -242,7 +250,14 @@ class Report:
                     for statement in answer["statements"]
                 ),
                 complete=answer["complete"],
+                short=tuple(
+                    _citation_from_json(citation) for citation in answer.get("short", [])
+                ),  # since 0.3
+                outcome=document.get(
+                    "outcome", "outside" if answer["kind"] == "refused" else "answered"
+                ),  # since 0.3
             ),
+            notices=tuple(document.get("notices", [])),  # since 0.3
             related=tuple(_citation_from_json(citation) for citation in document["related"]),
             tokens=Tokens(tokens["filter"], tokens["answer_prompt"], tokens["answer_generated"]),
             seconds=Seconds(**document["seconds"]),

@@ -28,6 +28,7 @@ _CITED = re.compile(
 _BRACKETED = re.compile(r"(?:[\[(]Art(?:icle)?s?\b(?:[^\[\]()]|\([^()]*\))*[\])][.;,]?\s*)+")
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 _LIST_NUMBER = re.compile(r"\(?\d{1,3}[.)]+")
+_VERDICT = re.compile(r"(?:yes|no)\b(?=\s*(?:[,.;:!–—-]|$))", re.IGNORECASE)  # not "No employer may ..."
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _DIGITS = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:\.\d+)?")
 
@@ -105,9 +106,11 @@ def split_sentences(text: str) -> list[str]:
 
 def _check(sentence: str, articles: Sequence[Article]) -> Statement:
     references = find_references(sentence)
-    if not references:
-        return Statement(sentence, (), ("it cites nothing",))
     doubts: list[str] = []
+    if verdict := _VERDICT.match(sentence):
+        doubts.append(f'"{verdict[0].lower()}" is a conclusion that the program cannot check')
+    if not references:
+        return Statement(sentence, (), (*doubts, "it cites nothing"))
     sources: list[str] = []
     for reference in references:
         try:

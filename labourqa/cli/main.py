@@ -26,6 +26,8 @@ COMMANDS = {
     "models": "List, fetch or verify model files.",
     "history": "List the questions that you asked on this machine.",
     "ui": "Open the page in a browser.",
+    "serve": "Serve the page and the HTTP interfaces.",
+    "mcp": "Serve a desktop client over the Model Context Protocol.",
     "doctor": "Show what is installed, and where.",
 }
 

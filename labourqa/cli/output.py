@@ -76,6 +76,13 @@ def _print_answer(report: Report) -> None:
         print_result(f"The {report.run.edition.code} has no {reference}.")
     for reference in report.repealed:
         print_result(f"{reference} is repealed.")
+    for notice in report.notices:
+        print_result(f"{notice}\n")
+    if answer.short:
+        print_result("In short (chosen by a program: the whole paragraphs decide)")
+        for citation in answer.short:
+            print_result(f"  {citation.quote} [{citation.reference}]")
+        print_result("")
     print_result("" if answer.kind == "written" else answer.text)  # a written answer was streamed
     if selected:
         print_result("\nSources")

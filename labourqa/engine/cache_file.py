@@ -16,6 +16,7 @@ import torch
 import xxhash
 from safetensors import SafetensorError, safe_open
 
+from labourqa.engine.mapped_files import explain_bus_errors
 from labourqa.errors import EngineError
 from labourqa.files import write_atomically
 
@@ -84,6 +85,7 @@ def read_tensors(path: Path, fingerprint: str) -> tuple[dict[str, torch.Tensor],
 
     Raises EngineError when the file has another fingerprint or cannot be read.
     """
+    explain_bus_errors()
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from labourqa.engine.prefix_cache import OpenPrefixCache
-from labourqa.engine.prefix_files import OpenPrefixFiles
 from labourqa.engine.prompts import Suffix
+
+if TYPE_CHECKING:  # both import torch, which the queue of a server does without
+    from labourqa.engine.prefix_cache import OpenPrefixCache
+    from labourqa.engine.prefix_files import OpenPrefixFiles
 
 MAX_BATCH = 8  # questions in one pass
 POLL_SECONDS = 0.05  # between two looks at the progress of a pass that another thread runs
@@ -16,7 +19,7 @@ POLL_SECONDS = 0.05  # between two looks at the progress of a pass that another 
 class ScoringRequest:
     """A question that waits to be scored against cached prefixes, or is being scored."""
 
-    prefix_cache: OpenPrefixCache | OpenPrefixFiles
+    prefix_cache: "OpenPrefixCache | OpenPrefixFiles"
     indices: list[int]  # of the articles in the cache
     suffix: Suffix
     scores: list[float] = field(default_factory=list)  # filled in the order of `indices`
@@ -31,7 +34,7 @@ ScoreTogether = Callable[[Sequence[ScoringRequest], Callable[[], None]], None]
 
 
 class RequestBatcher:
-    """One thread at a time runs the model, for its own request and for those that can join it.
+    """One thread at a time runs the model: that of the oldest request, for it and for those that can join it.
 
     Every request's thread reports its own progress, so a client that disconnects stops only its own request.
     """
@@ -47,19 +50,24 @@ class RequestBatcher:
         return len(self._waiting)
 
     def run(self, request: ScoringRequest, show_read: Callable[[int], None]) -> list[float]:
-        """The scores of the request's articles; `show_read` receives how many more were read."""
+        """The scores of the request's articles; `show_read` receives how many more were read.
+
+        It is called while the request waits, too, with 0: an exception that it raises withdraws the request.
+        """
         self._waiting.append(request)
         shown = 0
 
         def show_progress() -> None:
             nonlocal shown
-            if len(request.scores) > shown:
-                show_read(len(request.scores) - shown)
-                shown = len(request.scores)
+            more = len(request.scores) - shown
+            shown += more
+            show_read(more)
 
         try:
             while not request.finished.is_set():
-                if self._leader.acquire(timeout=POLL_SECONDS):
+                if next(iter(self._waiting), None) is not request:
+                    request.finished.wait(POLL_SECONDS)
+                elif self._leader.acquire(timeout=POLL_SECONDS):
                     try:
                         if not request.finished.is_set():
                             self._score_waiting(request, show_progress)

@@ -25,7 +25,8 @@ SELECTION_MEASURES = (
     "ndcg_at_10",
 )  # fmt: skip
 MEASURES = (
-    *SELECTION_MEASURES, "facts_stated", "citations_resolve", "refused_rightly", "refused_wrongly",
+    *SELECTION_MEASURES, "facts_stated", "short_facts_stated", "citations_resolve", "refused_rightly",
+    "refused_wrongly",
 )  # fmt: skip
 RESAMPLES = 2_000
 WORST = 20
@@ -41,6 +42,7 @@ class Means:
     selection: Mapping[str, float]  # SELECTION_MEASURES, over answerable questions with a needed article
     facts: int
     facts_stated: float | None  # over facts
+    short_facts_stated: float | None  # over facts, by the short answer alone
     citations: int
     citations_resolve: float | None  # over citations
     refused_rightly: float | None  # over unanswerable questions
@@ -120,6 +122,7 @@ def _measure(case: Case, report: Report) -> _Values:
     refused = report.answer.kind == "refused"
     values: dict[str, Sequence[float]] = {
         "facts_stated": [fact_stated(report.answer.text, fact) for fact in case.facts],
+        "short_facts_stated": [fact_stated(_short_text(report), fact) for fact in case.facts],
         "citations_resolve": [citation.supported for citation in report.answer.citations],
         "refused_wrongly" if case.answerable else "refused_rightly": [refused],
     }
@@ -135,6 +138,10 @@ def _measure(case: Case, report: Report) -> _Values:
     return values
 
 
+def _short_text(report: Report) -> str:
+    return "\n".join(citation.quote for citation in report.answer.short)
+
+
 def _means(values: Sequence[_Values]) -> Means:
     collected = {name: [value for one in values for value in one.get(name, ())] for name in MEASURES}
     means = {name: statistics.fmean(some) if some else None for name, some in collected.items()}
@@ -142,6 +149,7 @@ def _means(values: Sequence[_Values]) -> Means:
         selection={name: mean for name in SELECTION_MEASURES if (mean := means[name]) is not None},
         facts=len(collected["facts_stated"]),
         facts_stated=means["facts_stated"],
+        short_facts_stated=means["short_facts_stated"],
         citations=len(collected["citations_resolve"]),
         citations_resolve=means["citations_resolve"],
         refused_rightly=means["refused_rightly"],

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from typing import Any, Literal, get_args
 
+from labourqa.law.edition import Edition
 from labourqa.law.structure import Article
 
 # Articles of different numbers whose words agree this much are the same article under another number.
@@ -58,6 +59,29 @@ class ArticleChange:
             "old_number": self.old.number if self.old else "",
             "title": self.article.title,
             "words": [asdict(words) for words in self.words],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one edition to another."""
+
+    old: Edition
+    new: Edition
+    changes: tuple[ArticleChange, ...]
+    unchanged: int  # articles
+    is_another_text: bool  # see the function of that name
+
+    def to_json(self, *, with_words: bool = True) -> dict[str, Any]:
+        """The document that `labourqa diff --json` prints; without words, only which articles changed."""
+        changes = [change.to_json() for change in self.changes]
+        if not with_words:
+            changes = [{name: value for name, value in one.items() if name != "words"} for one in changes]
+        return {
+            "old": asdict(self.old),
+            "new": asdict(self.new),
+            "unchanged": self.unchanged,
+            "changes": changes,
         }
 
 

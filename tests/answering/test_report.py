@@ -6,10 +6,11 @@ from dataclasses import asdict, replace
 import pytest
 from hypothesis import given
 
+from labourqa.answering.conversation import Turn
 from labourqa.answering.report import Report, Seconds, Tokens
 from labourqa.errors import LabourQAError
 from labourqa.law.references import Reference
-from tests.samples import make_report
+from tests.samples import make_refusal, make_report
 from tests.strategies import reports
 
 
@@ -33,13 +34,13 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
     document = make_report().to_json()
     assert list(document) == [
         "question", "understood", "edition", "model", "encoder", "method", "settings", "version", "prompts_sha256",
-        "threshold", "top", "articles", "read", "unread", "selected", "outside", "unknown", "repealed", "answer",
-        "related", "tokens", "seconds", "peak_memory_bytes",
+        "threshold", "top", "articles", "read", "unread", "selected", "outside", "unknown", "repealed", "outcome",
+        "notices", "answer", "related", "tokens", "seconds", "peak_memory_bytes",
     ]  # fmt: skip
     assert list(document["edition"]) == ["code", "date", "source", "sha256"]
     assert list(document["model"]) == ["name", "sha256", "dtype", "device", "parameters"]
     assert list(document["articles"][0]) == ["number", "title", "score", "selected"]
-    assert list(document["answer"]) == ["kind", "text", "complete", "citations", "statements"]
+    assert list(document["answer"]) == ["kind", "text", "complete", "short", "citations", "statements"]
     assert list(document["answer"]["citations"][0]) == ["article", "paragraph", "point", "quote", "supported"]
     assert list(document["answer"]["statements"][0]) == ["text", "references", "doubts", "omitted"]
     assert set(document["tokens"]) == {
@@ -50,13 +51,18 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
 
 def test_a_report_of_version_0_2_is_still_read() -> None:
     document = make_report().to_json()
-    del document["answer"]["statements"][0]["omitted"]
+    del document["answer"]["statements"][0]["omitted"], document["outcome"], document["notices"]
+    del document["answer"]["short"]
     assert Report.from_json(document) == rounded(make_report())
+    refusal = make_refusal().to_json()
+    del refusal["outcome"]
+    assert Report.from_json(refusal).answer.outcome == "outside"
 
 
 @pytest.mark.parametrize(
-    "field", [name for name in make_report().to_json() if name not in ("repealed", "unread")]
-)  # since 0.2
+    "field",
+    [name for name in make_report().to_json() if name not in ("repealed", "unread", "outcome", "notices")],
+)  # since 0.2 and 0.3
 def test_a_document_without_a_field_is_not_a_report(field: str) -> None:
     document = make_report().to_json()
     del document[field]
@@ -67,7 +73,7 @@ def test_a_document_without_a_field_is_not_a_report(field: str) -> None:
 def test_articles_are_ranked_by_score_and_the_turn_is_the_resolved_question() -> None:
     report = make_report(resolved_question="How is work paid? At night?")
     assert report.ranked_numbers == ["2", "1", "2^1"]
-    assert (report.turn.question, report.turn.selected) == ("How is work paid? At night?", ("2",))
+    assert report.turn == Turn("How is work paid? At night?", ("2",))
 
 
 def test_unknown_references_are_printed_as_people_write_them() -> None:

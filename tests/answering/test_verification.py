@@ -5,7 +5,7 @@ import pytest
 
 from labourqa.answering.verification import check_statements, read_values, split_sentences
 from labourqa.law.references import Reference
-from labourqa.law.structure import Code
+from labourqa.law.structure import Article, Code, Paragraph
 
 
 def doubts(text: str, code: Code) -> list[str]:
@@ -101,3 +101,17 @@ def test_what_the_law_forbids_may_not_be_allowed(code: Code) -> None:
             turned += 1
             assert doubts(f"{text} {place}.", code), text
     assert turned > 10
+
+
+def test_a_yes_or_no_is_a_conclusion_that_code_cannot_check() -> None:
+    article = Article(
+        "5", "Night Work", (Paragraph("1", "No employer may order night work during pregnancy."),)
+    )
+    yes, no, law = check_statements(
+        "Yes, night work is allowed during pregnancy [Art. 5(1)].\nNo.\n"
+        "No employer may order night work during pregnancy [Art. 5(1)].",
+        [article],
+    )
+    assert '"yes" is a conclusion that the program cannot check' in yes.doubts
+    assert '"no" is a conclusion that the program cannot check' in no.doubts
+    assert law.doubts == ()

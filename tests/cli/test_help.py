@@ -31,6 +31,8 @@ OPTIONS = {
     "models": set[str](),
     "history": {"--all", "--erase"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
+    "serve": (ANSWER_OPTIONS - {"--json"}) | {"--host", "--port", "--allow-origin", "--log-questions"},
+    "mcp": ANSWER_OPTIONS - {"--json"},
     "doctor": MODEL_OPTIONS,
 }  # fmt: skip
 ARGUMENTS = {
@@ -73,7 +75,9 @@ def test_help_of_a_command_documents_every_argument_and_option(
     options = dict(re.findall(r"^  (?:-\w, )?(--[a-z-]+)(.*(?:\n {6,}.*)*)", shown, re.MULTILINE))
     assert options.keys() == OPTIONS[name] | {"--help"}
     for option, text in options.items():
-        assert re.search(r"[A-Z][^\[\]]*[.)?]\s*(?:\[x>=1\])?$", text), f"{option} has no sentence"
+        assert re.search(r"[A-Z][^\[\]]*[.)?]\s*(?:\[(?:x>=1|1<=x<=65535)\])?$", text), (
+            f"{option} has no sentence"
+        )
     usage, _, description = shown.partition("Options:")[0].partition("\n\n")
     for argument in ARGUMENTS.get(name, []):
         shown_as = "[list|fetch|verify]" if argument == "action" else argument.upper()
@@ -126,8 +130,8 @@ def test_the_readme_explains_every_command() -> None:
 def test_a_command_in_the_documentation_is_accepted(line: str) -> None:
     name, *arguments = shlex.split(line)
     command = load_command(name)
-    if line in ("ask --json", "search"):  # named without its argument
-        arguments.append("night work")
+    if line in ("ask --json", "search", "diff --json"):  # named without their arguments
+        arguments += ["night work"] * len(ARGUMENTS[name])
     command.make_context(name, arguments)
 
 

@@ -1,6 +1,8 @@
 """The file of a prefix cache, written with random numbers: no model is needed."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
@@ -10,6 +12,7 @@ import torch
 
 from labourqa.engine.cache_file import CacheFileWriter, CacheSpec, layer_is_intact, read_tensors
 from labourqa.errors import EngineError
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.model  # torch is loaded
 
@@ -185,3 +188,31 @@ def test_a_disk_that_is_too_small_is_found_before_anything_is_written(
     with pytest.raises(OSError, match="GB are not free"):
         open_writer(tmp_path / "x.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+READ_A_FILE_THAT_SHRINKS = """
+import os, sys
+from pathlib import Path
+from labourqa.engine.cache_file import read_tensors
+tensors, _ = read_tensors(Path(sys.argv[1]), "f")
+os.truncate(sys.argv[1], 4096)
+for tensor in tensors.values():
+    tensor.float().sum()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let a mapped file become shorter")
+def test_a_file_that_is_cut_off_while_it_is_read_is_one_sentence(tmp_path: Path) -> None:
+    """Before, the process ended with "Bus error"."""
+    path = tmp_path / "x.safetensors"
+    writer = CacheFileWriter(path, SPEC, tokens=10_000, fingerprint="f")
+    for layer in range(SPEC.layers):
+        numbers = torch.zeros(SPEC.kv_heads, 10_000, SPEC.head_dim)
+        writer.write_layer(slice(0, 10_000), layer, numbers, numbers)
+    writer.finish()
+    done = subprocess.run(
+        [sys.executable, "-c", READ_A_FILE_THAT_SHRINKS, str(path)], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("labourqa: A model file or prefix cache was cut off while it was read")
+    assert len(done.stderr.splitlines()) == 1

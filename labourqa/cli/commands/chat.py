@@ -42,7 +42,7 @@ def command(settings: Settings, *, as_json: bool) -> None:
             except QuestionError as error:
                 print_message(str(error))
                 continue
-            previous = report.turn
+            previous = report.turn or previous
             print_report(report, as_json=as_json)
             with explain_unrecorded():
                 if settings.log:

@@ -1,11 +1,9 @@
 """`labourqa diff`."""
 
 import os
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,17 +15,12 @@ from labourqa.law.comparison import (
     CHANGE_KINDS,
     ArticleChange,
     WordChange,
-    compare_articles,
-    count_unchanged,
-    is_another_text,
     shorten_unchanged,
 )
-from labourqa.law.edition import Edition
 from labourqa.law.references import show_number
-from labourqa.pipeline import Assistant, open_assistant
+from labourqa.pipeline import open_assistant
 from labourqa.text import printable
 
-_DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 _REMOVED = {"fg": "red", "strikethrough": True}  # not told apart by the colour alone
 _ADDED = {"fg": "green", "underline": True}
 
@@ -46,35 +39,20 @@ def command(settings: Settings, *, old: str, new: str, summary: bool, as_json: b
     in colour on a terminal; "…" stands for unchanged words.
     """
     with open_assistant(settings) as assistant:
-        old_edition, new_edition = (_find_edition(assistant, wanted) for wanted in (old, new))
-        old_articles, new_articles = map(assistant.store.editions.articles, (old_edition, new_edition))
-    changes = compare_articles(old_articles, new_articles)
-    counts = Counter(change.kind for change in changes)
-    unchanged = count_unchanged(changes, new_articles)
+        comparison = assistant.compare(old, new)
     if as_json:
-        print_json(
-            {
-                "old": asdict(old_edition),
-                "new": asdict(new_edition),
-                "unchanged": unchanged,
-                "changes": [change.to_json() for change in changes],
-            }
-        )
+        print_json(comparison.to_json())
         return
-    print_result(f"old: {old_edition}\nnew: {new_edition}")
-    print_result(", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS) + f", {unchanged} unchanged")
-    if is_another_text(changes, new_articles):
+    changes, counts = comparison.changes, Counter(change.kind for change in comparison.changes)
+    print_result(f"old: {comparison.old}\nnew: {comparison.new}")
+    counted = ", ".join(f"{counts[kind]} {kind}" for kind in CHANGE_KINDS)
+    print_result(f"{counted}, {comparison.unchanged} unchanged")
+    if comparison.is_another_text:
         print_message("Almost every article differs: these may be different translations or different codes.")
     if summary:
         _print_summary(changes)
     else:
         _print_changes(changes, coloured=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-
-
-def _find_edition(assistant: Assistant, wanted: str) -> Edition:
-    if match := _DATE.fullmatch(wanted.strip()):
-        wanted = f"{assistant.current_edition().code}@{match[1]}"
-    return assistant.store.editions.find(wanted)
 
 
 def _print_summary(changes: Sequence[ArticleChange]) -> None:
