@@ -20,7 +20,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, Field
 
-from labourqa.answering.conversation import Turn, resolve_follow_up
+from labourqa.answering.conversation import Turn, resolve_question
 from labourqa.answering.export import NOTICE
 from labourqa.answering.report import Report
 from labourqa.errors import LabourQAError, NoEditionError, QuestionError
@@ -167,8 +167,11 @@ def read_conversation(messages: Sequence[Message]) -> tuple[str, Turn | None]:
         raise QuestionError("Only text can be read; send the question as text.")
     previous: Turn | None = None
     for message in messages[:-1]:
-        if message.role == "user" and message.text.strip():
-            previous = Turn(resolve_follow_up(message.text.strip(), previous), ())
+        if message.role == "user":
+            try:
+                previous = Turn(resolve_question(message.text, previous).whole, ())
+            except QuestionError:  # empty or too long, so it was not answered either
+                previous = None
         elif message.role == "assistant" and previous:
             selected = dict.fromkeys(reference.article for reference in find_references(message.text))
             previous = Turn(previous.question, tuple(selected))
