@@ -31,7 +31,7 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
-    if answer.kind == "refused":
+    if answer.kind == "refused" and not answer.statements:
         st.info(escape_markdown(answer.text), icon=":material/do_not_disturb_on:")
     elif not answer.statements:
         st.text(answer.text)

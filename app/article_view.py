@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import changed_words
 import navigation
+import printed_page
 import streamlit as st
 from messages import user_errors
 from visitor import open_store
@@ -50,6 +51,7 @@ def _show_in_drawer(edition: Edition, reference: Reference, cited: Collection[Re
             )
             st.subheader(escape_markdown(article.title), anchor=False)
             show_state(store, edition, article)
+            printed_page.show(store, edition, article, cited)
         show_paragraphs(article, cited)
         st.caption(escape_markdown(str(edition)))
 
