@@ -382,7 +382,7 @@ class Assistant:
 
     def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
-        if self.models.engine.scoring_mode != "query_likelihood":
+        if self.models.engine.scoring_mode == "yes_no":
             return None
         # The titles of a short code are too few words.
         share = LANGUAGE_CHARACTERS // len(articles)
@@ -406,7 +406,9 @@ class Assistant:
         """Let the model score `articles` for the question: each by its best window."""
         numbers = {article.number for article in articles}
         windows = [window for window in code.windows if window.number in numbers]
-        reader = ArticleReader(self.models, self.store, self.settings, self.method, code.edition)
+        reader = ArticleReader(
+            self.models, self.store, self.settings, self.method, code.edition, code.articles
+        )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
