@@ -73,7 +73,7 @@ def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
     st.caption(escape_markdown(" · ".join(headings)))
     st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
     article_view.show_state(store, edition, article)
-    article_view.show_paragraphs(article, [reference])
+    article_view.show_paragraphs(store, edition, article, [reference])
     mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
     mentioned.pop(article.number, None)
     _show_linked_articles("Refers to", list(mentioned), articles)
