@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -128,7 +129,8 @@ def ask(
         raise QuestionError("Your earlier questions are still being answered; wait for one of them.")
     stored_as = None
     if settings.log:
-        with open_store() as store:
+        # Where it cannot be stored now, it is answered all the same, and the answer may be stored later.
+        with suppress(StoreError), open_store() as store:
             stored_as, conversation = store.conversations.open_question(question, conversation)
     asking = Asking(question, edition, owner, conversation, stored_as)
     _running().append(asking)

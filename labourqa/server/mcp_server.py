@@ -195,4 +195,4 @@ def _show_answer(report: Report) -> str:
     for statement in report.answer.statements:
         if statement.doubts:
             lines.append(f"Not supported by the law: {statement.text} ({'; '.join(statement.doubts)})")
-    return "\n\n".join([*lines, f"{report.run.edition}. {NOTICE}"])
+    return "\n\n".join([*lines, *report.notices, f"{report.run.edition}. {NOTICE}"])

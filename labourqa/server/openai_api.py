@@ -179,7 +179,7 @@ def read_conversation(messages: Sequence[Message]) -> tuple[str, Turn | None]:
 
 
 def describe_limits(report: Report) -> str:
-    """What a reader must know besides the answer's text: references that do not exist, doubts, edition and notice."""
+    """What a reader must know besides the answer's text: references that do not exist, doubts, notices and edition."""
     lines = [f"The {report.run.edition.code} has no {reference}." for reference in report.unknown]
     lines += [f"{reference} is repealed." for reference in report.repealed]
     for statement in report.answer.statements:
@@ -189,7 +189,7 @@ def describe_limits(report: Report) -> str:
         lines.append("The answer stopped at its limit of tokens.")
     if report.resolved_question != report.question:
         lines.append(f"Understood as: {report.resolved_question}")
-    return "".join(f"\n\n{line}" for line in [*lines, f"{report.run.edition}. {NOTICE}"])
+    return "".join(f"\n\n{line}" for line in [*lines, *report.notices, f"{report.run.edition}. {NOTICE}"])
 
 
 def find_annotations(report: Report, text: str, base_url: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -27,6 +27,8 @@ from labourqa.store.owners import CLIENTS, LOCAL
 
 _log = logging.getLogger(__name__)
 LOADING_POLL_SECONDS = 0.5  # between two looks at models that are being loaded
+# Beside an answer that the database could not take; why it could not stands in the server's log.
+NOT_RECORDED = "The question and the answer were not recorded on the server."
 SILENT_SECONDS = (
     0.5  # after which the last progress is shown again: a visitor of the page may have stopped it
 )
@@ -142,6 +144,7 @@ class AnswerService:
                     logged = LoggedReport(report, *store.conversations.log(report, question.conversation))
             except StoreError as error:
                 _log.warning("An answer was not recorded in the history: %s", error)
+                logged = LoggedReport(replace(report, notices=(*report.notices, NOT_RECORDED)))
         self.metrics.count_answer(report, waited)
         asked = {"question": report.question} if self.log_questions else {}
         _log.info(

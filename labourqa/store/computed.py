@@ -1,21 +1,37 @@
 """What models computed about the articles of an edition: token counts, calibration margins and vectors."""
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labourqa.errors import StoreError
 from labourqa.law.edition import Edition
 from labourqa.store.database import Database
 
+_log = logging.getLogger(__name__)
 _OF_TOKENS = " tokens"  # ends the encoder's name where the vectors of tokens are stored
 
 
+@contextmanager
+def _log_if_not_stored() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        _log.warning("What was computed for the code was not stored. %s", error)
+
+
 class ComputedValues:
-    """Values that a model or an index gives for the articles of an edition, by the article's number."""
+    """Values that a model or an index gives for the articles of an edition, by the article's number.
+
+    Where the database is locked or the disk is full, nothing is stored and the log says so: the question for which they
+    were computed is answered, and the next one computes them again.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -56,7 +72,7 @@ class ComputedValues:
         if sum(counts) != len(vectors):
             raise ValueError(f"{len(vectors)} vectors, but {sum(counts)} are counted")
         parts = np.split(vectors.astype("<f4"), np.cumsum(counts)[:-1])
-        with self._database.transaction() as db:
+        with _log_if_not_stored(), self._database.transaction() as db:
             # Inside the transaction: another process may have ingested the edition anew, with other ids.
             rows = self._embedding_rows(edition, encoder)
             db.table("embeddings").insert_all(
@@ -79,7 +95,7 @@ class ComputedValues:
         """`vectors`: those of each paragraph's tokens, as bytes."""
         encoder = f"{encoder}{_OF_TOKENS}"
         rows = self._embedding_rows(edition, encoder)
-        with self._database.transaction() as db:
+        with _log_if_not_stored(), self._database.transaction() as db:
             db.table("embeddings").insert_all(
                 (
                     {"paragraph": row["paragraph"], "encoder": encoder, "vector": one}
@@ -132,7 +148,7 @@ class ComputedValues:
             for row, part in zip(of_article, vectors[number], strict=True):
                 vector = part.astype("<f4").tobytes()
                 records.append({"paragraph": row["paragraph"], "encoder": encoder, "vector": vector})
-        with self._database.transaction() as db:
+        with _log_if_not_stored(), self._database.transaction() as db:
             db.table("embeddings").insert_all(records, replace=True)
 
     def word_scores(self, edition: Edition, words: Sequence[str], title_weight: float) -> dict[str, float]:
@@ -188,7 +204,7 @@ class ComputedValues:
     def _save_article_values(
         self, table: str, column: str, made_by: str, edition: Edition, name: str, values: Mapping[str, float]
     ) -> None:
-        with self._database.transaction() as db:
+        with _log_if_not_stored(), self._database.transaction() as db:
             rows = self._database.rows(
                 """
                 SELECT articles.id, number

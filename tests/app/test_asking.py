@@ -1,5 +1,6 @@
 """A question is answered once it was sent, whatever happens to the page that sent it."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -127,6 +128,21 @@ def test_an_answer_that_cannot_be_stored_is_shown_with_the_reason(
     ask_app(app, QUESTION)
     assert "one and a half times" in texts(app)
     assert "were not stored. The disk is full; free some space." in texts(app)
+
+
+def test_a_question_that_cannot_be_stored_is_answered_all_the_same(
+    server: None, gate: threading.Event, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.set()
+    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
+    app = open_page()
+    with sqlite3.connect(Settings(home=home).database, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")  # as another program does that writes for long
+        ask_app(app, QUESTION)
+        other.execute("ROLLBACK")
+    assert "one and a half times" in texts(app)
+    assert "were not stored." in texts(app)
+    assert "is in use by another program" in texts(app)
 
 
 def test_a_visitor_has_a_bounded_number_of_questions_at_the_same_time(

@@ -1,6 +1,7 @@
 """The HTTP interface on a real socket."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from labourqa.answering.report import Report
 from labourqa.errors import EngineError
 from labourqa.law.edition import Edition
+from labourqa.server.service import NOT_RECORDED
 from labourqa.store import Store
 from labourqa.store.owners import CLIENTS
 from tests.fakes import FakeEngine
@@ -79,6 +81,25 @@ def test_nothing_is_logged_where_that_is_switched_off(start_server: StartServer)
     assert server.ask().status_code == 200
     with Store(server.service.settings.database, owner=CLIENTS) as store:
         assert store.conversations.search() == []
+
+
+def test_an_answer_that_cannot_be_recorded_is_given_and_says_so(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program writes to the database for longer than the server waits."""
+    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
+    question = {"role": "user", "content": QUESTION}
+    with sqlite3.connect(server.service.settings.database, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        report = Report.from_json(server.ask().json())
+        _, streamed = events_of(server.ask(stream=True).text)[-1]
+        chat = server.client.post("/v1/chat/completions", json={"model": CODE_ID, "messages": [question]})
+        other.execute("ROLLBACK")
+    assert report.selection.selected == ("2",)
+    assert NOT_RECORDED in report.notices
+    assert NOT_RECORDED in streamed["notices"]
+    assert NOT_RECORDED in chat.json()["choices"][0]["message"]["content"]
+    assert NOT_RECORDED not in server.ask().json()["notices"]
 
 
 def test_a_stream_has_progress_text_and_at_its_end_the_report(server: RunningServer) -> None:
