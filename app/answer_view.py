@@ -144,4 +144,4 @@ def _show_details(report: Report, key: str) -> None:
             with articles:
                 answer_details.show_articles(report, key)
             with seconds:
-                answer_details.show_seconds(report)
+                answer_details.show_seconds(report, key)
