@@ -31,17 +31,17 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
-    if answer.kind == "refused":
+    if answer.kind != "written" and answer.statements:
+        quotation_view.show_quotation(report, edition, key)
+    elif answer.kind == "refused":
         st.info(escape_markdown(answer.text), icon=":material/do_not_disturb_on:")
-        if answer.outcome == "outside":
-            _show_near_questions(report, key)
-    elif answer.kind == "quoted" and answer.statements:
-        quotation_view.show_quotation(answer, report.titles, edition, key)
     elif answer.statements:
         for statement in answer.statements:
             _show_written(statement, report, edition)
     else:
         st.text(answer.text)
+    if answer.outcome in ("outside", "closest"):
+        _show_near_questions(report, key)
     if not answer.complete:
         limit = report.run.settings.answer_tokens
         st.warning(

@@ -6,6 +6,7 @@ The address of the page names the article, so that back, forward, a reload and a
 import article_view
 import law_links
 import navigation
+import printed_page
 import streamlit as st
 from messages import user_errors
 from visitor import current_edition, open_store
@@ -66,6 +67,7 @@ def show() -> None:
         st.subheader(escape_markdown(title), anchor=False)
         st.caption(escape_markdown(str(edition)))
         article_view.show_state(store, edition, article)
+        printed_page.show(store, edition, article, [reference])
         article_view.show_paragraphs(store, edition, article, [reference])
 
 

@@ -1,17 +1,16 @@
 """A quoted answer on the page: the short answer, and below it the quoted paragraphs by article."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 import streamlit as st
 from law_links import format_lines, link
 from visitor import open_store
 
-from labourqa.answering.answer import Answer
+from labourqa.answering.report import Report
 from labourqa.answering.verification import Statement
 from labourqa.errors import UnknownArticleError
-from labourqa.law.citations import Citation
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, show_number
 from labourqa.text import escape_markdown
@@ -20,40 +19,47 @@ SHOWN = 3  # paragraphs; the others are folded
 _POINT_NUMBER = r"(?:\(?[\w^]{1,5}\)\s+)?"  # stands between the beginning of a list and a point
 
 
-def show_quotation(answer: Answer, titles: Mapping[str, str], edition: Edition | None, key: str) -> None:
-    """`titles` are those of all articles, by number. Without `edition`, it is no longer stored."""
+def show_quotation(report: Report, edition: Edition | None, key: str) -> None:
+    """Without `edition`, it is no longer stored."""
+    answer = report.answer
     lead, *quoted = answer.statements
-    if answer.short:
-        _show_short_answer(answer.short, edition, key)
+    if answer.outcome == "closest":
+        st.info(escape_markdown(lead.text), icon=":material/search:")
+    elif answer.short:
+        _show_short_answer(report, edition, key)
     else:
         st.text(lead.text)
-    decisive = [citation.quote for citation in answer.short]
-    _show_paragraphs(quoted[:SHOWN], decisive, titles, edition, key)
+    _show_paragraphs(quoted[:SHOWN], report, edition, key)
     if folded := quoted[SHOWN:]:
         with st.expander(f"{len(folded)} more paragraph{'' if len(folded) == 1 else 's'}"):
-            _show_paragraphs(folded, decisive, titles, edition, key)
+            _show_paragraphs(folded, report, edition, key)
+    if answer.conditions:
+        st.markdown("**This depends on**")
+        st.markdown(
+            "\n".join(
+                f"- {escape_markdown(' '.join(condition.quote.split()))} {_link(condition.reference, report, edition)}"
+                for condition in answer.conditions
+            )
+        )
 
 
-def _show_short_answer(citations: Sequence[Citation], edition: Edition | None, key: str) -> None:
+def _show_short_answer(report: Report, edition: Edition | None, key: str) -> None:
     with st.container(border=True, gap="xsmall", key=f"short-{key}"):
-        for citation in citations:
-            st.markdown(f"{format_lines(citation.quote)} {_link(citation.reference, edition)}")
+        for citation in report.answer.short:
+            st.markdown(f"{format_lines(citation.quote)} {_link(citation.reference, report, edition)}")
         st.caption("In short: the law's own words, chosen by a program. The whole paragraphs below decide.")
 
 
 def _show_paragraphs(
-    statements: Sequence[Statement],
-    decisive: Sequence[str],
-    titles: Mapping[str, str],
-    edition: Edition | None,
-    key: str,
+    statements: Sequence[Statement], report: Report, edition: Edition | None, key: str
 ) -> None:
+    date = f"version of {report.run.edition.date}" if report.run.edition.date else ""
     for number, group in groupby(arrange(statements), lambda one: one.references[0].article):
-        title, date = titles.get(number, ""), edition.date if edition else ""
-        heading = f"**{escape_markdown(f'Article {show_number(number)}. {title}'.rstrip())}**"
-        st.markdown(f"{heading} :small[:gray[{escape_markdown(f'version of {date}')}]]" if date else heading)
+        title = f"Article {show_number(number)}. {report.titles.get(number, '')}".rstrip()
+        heading = f"**{escape_markdown(title)}**"
+        st.markdown(f"{heading} :small[:gray[{escape_markdown(date)}]]" if date else heading)
         for statement in group:
-            _show_paragraph(statement, decisive, edition, key)
+            _show_paragraph(statement, report, edition, key)
 
 
 def arrange(statements: Sequence[Statement]) -> list[Statement]:
@@ -73,7 +79,7 @@ def _order(number: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.findall(r"\d+|[^\W\d]+", number)]
 
 
-def _show_paragraph(statement: Statement, decisive: Sequence[str], edition: Edition | None, key: str) -> None:
+def _show_paragraph(statement: Statement, report: Report, edition: Edition | None, key: str) -> None:
     """A quoted paragraph with its reference; a button shows the points of a list that are left out."""
     place = Reference(statement.references[0].article, statement.references[0].paragraph)
     whole = f"{key}-{place}-whole"
@@ -84,7 +90,8 @@ def _show_paragraph(statement: Statement, decisive: Sequence[str], edition: Edit
                 text = store.editions.article(edition, place.article).paragraph(place.paragraph).text
         except UnknownArticleError:  # the edition was stored anew meanwhile
             pass
-    links = " ".join(_link(reference, edition) for reference in statement.references)
+    decisive = [citation.quote for citation in report.answer.short]
+    links = " ".join(_link(reference, report, edition) for reference in statement.references)
     number = f"{show_number(place.paragraph)}. " if place.paragraph else ""
     st.markdown(f"{escape_markdown(number)}{emphasize(text, decisive)} {links}")
     if statement.omitted and edition and not st.session_state.get(whole):
@@ -129,5 +136,7 @@ def _search(words: Sequence[str], text: str) -> re.Match[str] | None:
     return re.search(rf"\s+{_POINT_NUMBER}".join(map(re.escape, words)), text)
 
 
-def _link(reference: Reference, edition: Edition | None) -> str:
-    return link(edition, reference) if edition else f":gray[{escape_markdown(str(reference))}]"
+def _link(reference: Reference, report: Report, edition: Edition | None) -> str:
+    page = report.page_of(reference)
+    label = f"{reference}, page {page}" if page else str(reference)
+    return link(edition, reference, label) if edition else f":gray[{escape_markdown(label)}]"

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from labourqa.documents.document import Document, read_document
 from labourqa.errors import NoArticlesError
 from labourqa.law.inspection import Confidence, FoundAct, IngestionReport, inspect_law
 from labourqa.law.parser import parse_law
+from labourqa.law.places import Place, find_places
 from labourqa.law.references import show_number
 from labourqa.law.source import prepare_source
 from labourqa.law.structure import Article, Code, Paragraph
@@ -32,6 +34,12 @@ class Inspection:
     document: Document
     code: Code
     report: IngestionReport
+
+    @cached_property
+    def places(self) -> dict[tuple[str, str], Place]:
+        """Where each paragraph stands in the file, by the numbers of article and paragraph."""
+        document = self.document
+        return find_places(self.code.articles, document.lines, document.pages, document.boxes)
 
     def to_json(self) -> dict[str, Any]:
         """The document of `ingest --json`."""

@@ -21,10 +21,13 @@ from labourqa.answering.answer import (
     read_answer,
     refuse_answer,
     refuse_language,
+    show_closest,
 )
+from labourqa.answering.closest import find_closest
+from labourqa.answering.conditions import find_conditions
 from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
 from labourqa.answering.language import detect_mismatch, load_identifier
-from labourqa.answering.notices import find_notices
+from labourqa.answering.notices import find_notices, names_other_law
 from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import Selection, select_articles
@@ -35,7 +38,7 @@ from labourqa.errors import UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
-from labourqa.law.citations import find_related
+from labourqa.law.citations import add_pages, find_related
 from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
@@ -47,6 +50,7 @@ from labourqa.preparation import CodePreparer, PreparedCode, check_text
 from labourqa.progress import Progress, SilentProgress, count_up
 from labourqa.reading import ArticleReader, Reading
 from labourqa.store import Store
+from labourqa.store.originals import Original
 
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
@@ -124,6 +128,8 @@ class Assistant:
             sha256=document.sha256,
             ready=ready,
             for_everyone=for_everyone,
+            original=Original(document.data, document.suffix, document.text),
+            places=inspection.places,
         )
 
     def current_edition(self) -> Edition:
@@ -218,13 +224,21 @@ class Assistant:
                 top=self.settings.top,
                 named=[reference.article for reference in named],
             )
+            closest: list[str] = []
+            if not (
+                selection.selected or mismatch or names_other_law(question, code.edition.code, code.articles)
+            ):
+                trained = scorer.has_trained_classes(code.articles)
+                closest = find_closest(relevance, selection.scores, trained=trained)
             if code.large:
-                relevance = code.large.score_paragraphs(relevance, selection.selected, vector)
+                relevance = code.large.score_paragraphs(relevance, [*selection.selected, *closest], vector)
         filtered = time.perf_counter()
         by_number = {article.number: article for article in code.articles}
         selected = [by_number[number] for number in selection.selected]
         if mismatch:
             answered = _Answered(refuse_language(code.edition.code, *mismatch))
+        elif nearest := [by_number[number] for number in closest if relevance.paragraphs[number]]:
+            answered = _Answered(show_closest(code.edition.code, nearest, relevance.paragraphs))
         elif not selected:
             answered = _Answered(refuse_answer(code.edition.code, code.articles))
         elif choose_kind(self.settings.answer, engine.info) == "written":
@@ -244,7 +258,16 @@ class Assistant:
                 vector,
                 encode,
             )
-            answer = replace(answer, short=short)
+            answer = replace(answer, short=short, conditions=find_conditions(answer.citations, selected))
+        related = find_related(answer.citations, code.articles, selection.selected)
+        cited = {one.reference.article for one in (*answer.citations, *answer.short, *related)}
+        pages = self.store.originals.pages(code.edition, cited)
+        answer = replace(
+            answer,
+            citations=add_pages(answer.citations, pages),
+            short=add_pages(answer.short, pages),
+            conditions=add_pages(answer.conditions, pages),
+        )
         finished = time.perf_counter()
         return Report(
             question=resolved.asked,
@@ -257,7 +280,7 @@ class Assistant:
             repealed=repealed,
             notices=self._find_notices(resolved, code, answer),
             answer=answer,
-            related=find_related(answer.citations, code.articles, selection.selected),
+            related=add_pages(related, pages),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
             seconds=Seconds(
                 load=load_seconds,

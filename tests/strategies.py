@@ -157,6 +157,7 @@ def reports(draw: st.DrawFn) -> Report:
             complete=draw(st.booleans()),
             outcome=draw(st.sampled_from(get_args(Outcome))),
             short=tuple(draw(st.lists(CITATIONS, max_size=2))),
+            conditions=tuple(draw(st.lists(CITATIONS, max_size=2))),
         ),
         notices=tuple(draw(st.lists(ANY_TEXT, max_size=2))),
         related=tuple(draw(st.lists(CITATIONS, max_size=2))),

@@ -6,6 +6,7 @@ from itertools import groupby
 import article_view
 import edition_chooser
 import law_links
+import printed_page
 import streamlit as st
 from messages import show_error, user_errors
 from navigation import edition_from_query, place_to_query, reference_from_query
@@ -92,6 +93,7 @@ def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
     st.caption(escape_markdown(" · ".join(headings)))
     st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
     article_view.show_state(store, edition, article)
+    printed_page.show(store, edition, article, [reference])
     article_view.show_paragraphs(store, edition, article, [reference])
     mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
     mentioned.pop(article.number, None)

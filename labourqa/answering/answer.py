@@ -16,9 +16,10 @@ from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article, Paragraph, Point
 from labourqa.models.relevance import ParagraphRelevance
 
-# How a question ended: "answered"; "outside": the code does not answer it; "language": it is in a language that the
-# models cannot read; "small_talk": it asks nothing.
-Outcome = Literal["answered", "outside", "language", "small_talk"]
+# How a question ended: "answered"; "closest": no clear answer, and the passages that come nearest are shown; "outside":
+# the code does not answer it; "language": it is in a language that the models cannot read; "small_talk": it asks
+# nothing.
+Outcome = Literal["answered", "closest", "outside", "language", "small_talk"]
 
 # Paragraphs within this much of the best one, in log-probability, are quoted: about 120 words for a narrow question and
 # more for a broad one (docs/quality.md). At least one paragraph is quoted, and at most MAX_WORDS words, or for a broad
@@ -42,6 +43,7 @@ class Answer:
     complete: bool = True  # False: the model was stopped at the token limit
     outcome: Outcome = "answered"
     short: tuple[Citation, ...] = ()  # the one or two decisive sentences: see short_answer.py
+    conditions: tuple[Citation, ...] = ()  # clauses of the cited passages: see conditions.py
 
 
 def choose_kind(setting: str, model: ModelInfo) -> Literal["quoted", "written"]:
@@ -59,6 +61,38 @@ def refuse_answer(code: str, articles: Sequence[Article]) -> Answer:
     covered = ", ".join(title for title in dict.fromkeys(titles) if title and title != "general provisions")
     what = f"; it covers {covered}" if covered else ""
     return Answer("refused", f"Nothing in the {code} answers this question{what}.", outcome="outside")
+
+
+def show_closest(
+    code: str, articles: Sequence[Article], paragraphs: Mapping[str, Sequence[ParagraphRelevance]]
+) -> Answer:
+    """A refusal that quotes, of each of `articles`, the paragraph that comes nearest to the question.
+
+    Of a long paragraph with points, its lead and the nearest points are quoted, as in an answer.
+    """
+    citations: list[Citation] = []
+    statements: list[Statement] = []
+    passages: list[str] = []
+    for article in articles:
+        pairs = zip(article.paragraphs, paragraphs[article.number], strict=True)
+        paragraph, relevance = max(pairs, key=lambda pair: pair[1].best)
+        quoted = _quote(article, paragraph, relevance)
+        statement, passage = _format_quotation(article, paragraph, quoted)
+        citations += quoted
+        statements.append(statement)
+        passages.append(passage)
+    lead = Statement(
+        f"No clear answer in the {code}. Closest: {_name(articles)}.",
+        tuple(Reference(article.number) for article in articles),
+        (),
+    )
+    return Answer(
+        "refused",
+        "\n\n".join([lead.text, *passages]),
+        tuple(citations),
+        (lead, *statements),
+        outcome="closest",
+    )
 
 
 def refuse_language(code: str, question_language: str, code_language: str) -> Answer:
@@ -136,11 +170,14 @@ def _breadth(scores: Sequence[float]) -> float:
 
 def _lead(articles: Sequence[Article]) -> Statement:
     """One line that names the articles quoted."""
-    names = [f"{article.title} (Art. {show_number(article.number)})" for article in articles]
-    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return Statement(
-        f"The rules on this: {listed}.", tuple(Reference(article.number) for article in articles), ()
+        f"The rules on this: {_name(articles)}.", tuple(Reference(article.number) for article in articles), ()
     )
+
+
+def _name(articles: Sequence[Article]) -> str:
+    names = [f"{article.title} (Art. {show_number(article.number)})" for article in articles]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _quote(article: Article, paragraph: Paragraph, relevance: ParagraphRelevance) -> list[Citation]:

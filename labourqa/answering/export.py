@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from labourqa.answering.report import LoggedAnswer, Report
+from labourqa.law.references import Reference
 from labourqa.text import escape_markdown, printable
 
 NOTICE = "Information, not legal advice."
@@ -84,11 +85,20 @@ def _passages(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
     for notice in report.notices:
         yield notice, "", ()
     for citation in report.answer.short:
-        yield f"In short: {citation.quote}", str(citation.reference), ()
+        yield f"In short: {citation.quote}", _name_reference(report, citation.reference), ()
     if not report.answer.statements:
         yield report.answer.text, "", ()
     for statement in report.answer.statements:
-        yield statement.text, ", ".join(map(str, statement.references)), statement.doubts
+        references = ", ".join(_name_reference(report, one) for one in statement.references)
+        yield statement.text, references, statement.doubts
+    for condition in report.answer.conditions:
+        yield f"This depends on: {condition.quote}", _name_reference(report, condition.reference), ()
+
+
+def _name_reference(report: Report, reference: Reference) -> str:
+    """The reference with its page, where the document has pages: "Art. 144(4), page 88"."""
+    page = report.page_of(reference)
+    return f"{reference}, page {page}" if page else str(reference)
 
 
 def _describe_source(answer: LoggedAnswer) -> str:

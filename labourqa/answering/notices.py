@@ -117,6 +117,12 @@ def find_notices(question: str, code: str, articles: Sequence[Article], *, answe
     return (*notices, emergency) if emergency else tuple(notices)
 
 
+def names_other_law(question: str, code: str, articles: Sequence[Article]) -> bool:
+    """Whether a question that is not answered asks what another country's law says."""
+    own = find_country(code, tuple(articles))
+    return bool(own and _find_other_country(question, own, answered=False))
+
+
 @lru_cache(maxsize=8)
 def find_country(code: str, articles: tuple[Article, ...]) -> str:
     """The country of a law: the one in its name, else the one that its text names most; "" if there is none."""

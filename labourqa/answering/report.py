@@ -156,6 +156,11 @@ class Report:
             "more time (--read-seconds) reads more."
         )
 
+    def page_of(self, reference: Reference) -> int:
+        """The page of the document on which a cited paragraph begins; 0 where it is unknown."""
+        cited = (*self.answer.citations, *self.answer.short, *self.related)
+        return next((one.page for one in cited if one.reference == reference), 0)
+
     @property
     def ranked_numbers(self) -> list[str]:
         """Numbers of all articles, best score first."""
@@ -198,6 +203,7 @@ class Report:
                 "text": answer.text,
                 "complete": answer.complete,
                 "short": [_citation_to_json(citation) for citation in answer.short],
+                "conditions": [_citation_to_json(citation) for citation in answer.conditions],
                 "citations": [_citation_to_json(citation) for citation in answer.citations],
                 "statements": [
                     {
@@ -258,6 +264,9 @@ class Report:
                 short=tuple(
                     _citation_from_json(citation) for citation in answer.get("short", [])
                 ),  # since 0.3
+                conditions=tuple(
+                    _citation_from_json(citation) for citation in answer.get("conditions", [])
+                ),  # since 0.3
                 outcome=document.get(
                     "outcome", "outside" if answer["kind"] == "refused" else "answered"
                 ),  # since 0.3
@@ -304,9 +313,16 @@ def describe_run(edition: Edition, model: ModelInfo, encoder: str, method: str, 
 
 
 def _citation_to_json(citation: Citation) -> dict[str, Any]:
-    return {**asdict(citation.reference), "quote": citation.quote, "supported": citation.supported}
+    return {
+        **asdict(citation.reference),
+        "quote": citation.quote,
+        "supported": citation.supported,
+        "page": citation.page or None,
+    }
 
 
 def _citation_from_json(document: Mapping[str, Any]) -> Citation:
     reference = Reference(document["article"], document["paragraph"], document["point"])
-    return Citation(reference, document["quote"], document["supported"])
+    return Citation(
+        reference, document["quote"], document["supported"], document.get("page") or 0
+    )  # page: since 0.3

@@ -84,10 +84,14 @@ def _print_answer(report: Report) -> None:
             print_result(f"  {citation.quote} [{citation.reference}]")
         print_result("")
     print_result("" if answer.kind == "written" else answer.text)  # a written answer was streamed
+    if answer.conditions:
+        print_result("\nThis depends on")
+        for citation in answer.conditions:
+            print_result(f"  {citation.quote} [{citation.reference}]")
     if selected:
         print_result("\nSources")
         for number in selected:
-            print_result(f"  Art. {show_number(number)}  {titles[number]}")
+            print_result(f"  Art. {show_number(number)}  {titles[number]}{_name_pages(report, number)}")
     if report.related:
         print_result("\nReferred to there")
         for citation in report.related:
@@ -102,6 +106,14 @@ def _print_answer(report: Report) -> None:
     if report.reading_limit:
         print_result(f"\n{report.reading_limit}")
     print_result(f"\n{report.run.edition}. {NOTICE}")
+
+
+def _name_pages(report: Report, article: str) -> str:
+    """The pages of the document on which the article's cited paragraphs begin: ", page 88"."""
+    cited = [one for one in report.answer.citations if one.reference.article == article]
+    pages = sorted({one.page for one in cited if one.page})
+    numbers = ", ".join(map(str, pages))
+    return f", page{'s' if len(pages) > 1 else ''} {numbers}" if pages else ""
 
 
 def _print_costs(report: Report) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labourqa.law.places import Box
 from labourqa.law.structure import Code
 
 
@@ -24,6 +25,7 @@ class Content:
     pages: tuple[
         int, ...
     ] = ()  # for each line of the text, the page it stands on, from 1; () where none are known
+    boxes: tuple[Box | None, ...] = ()  # where each line of the text stands on its page; () where unknown
     page_count: int = 0
     pages_without_text: tuple[int, ...] = ()  # from 1; each holds at most a picture
     left_out: tuple[LeftOut, ...] = ()

@@ -5,7 +5,7 @@ The format is recognised by the bytes and never by the file's suffix.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from labourqa.documents.akoma_ntoso import is_akoma_ntoso, read_akoma_ntoso
@@ -35,6 +35,14 @@ _REFUSED = (
     (b"MM\0*", "is a picture; run it through text recognition (OCR) first."),
     (b"\x1f\x8b", "is a compressed archive; unpack it and name the document in it."),
 )
+_SUFFIXES = {
+    "PDF": "pdf",
+    "Word": "docx",
+    "HTML": "html",
+    "Akoma Ntoso": "xml",
+    "Markdown": "md",
+    "plain text": "txt",
+}
 _DECLARED = re.compile(
     rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([\w-]{1,40})|^\s*<\?xml[^<>]{0,200}encoding=[\"']([\w-]{1,40})"
 )
@@ -46,6 +54,12 @@ class Document(Content):
 
     source: str  # the file's name
     sha256: str  # of the file's bytes
+    data: bytes = field(repr=False)  # the file
+
+    @property
+    def suffix(self) -> str:
+        """The usual suffix of a file of this format, without the dot."""
+        return _SUFFIXES[self.format]
 
 
 def read_document(path: Path) -> Document:
@@ -56,7 +70,10 @@ def read_document(path: Path) -> Document:
     except DocumentError as error:
         raise DocumentError(f"{path.name} {error}") from error
     return Document(
-        source=plain_line(path.name) or "document", sha256=hashlib.sha256(data).hexdigest(), **vars(content)
+        source=plain_line(path.name) or "document",
+        sha256=hashlib.sha256(data).hexdigest(),
+        data=data,
+        **vars(content),
     )
 
 

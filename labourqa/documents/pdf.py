@@ -1,22 +1,12 @@
-"""PDF documents: has a child process read the pages (`pdf_child.py`) and turns what it prints into `Content`.
-
-The pages of a PDF are programs, and PDFium, which runs them, cannot be interrupted: a kilobyte of nested forms can
-ask for hours and gigabytes. A child process bounds both, and a crash inside PDFium ends the child alone.
-"""
+"""PDF documents: child processes read the pages (`pdf_child.py`) and draw them (`pdf_picture.py`)."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
+from labourqa.documents.child import run_child
 from labourqa.documents.content import Content, LeftOut
-from labourqa.documents.limits import MAX_SECONDS, MAX_WALL_SECONDS
 from labourqa.errors import DocumentError
-
-_SIGXCPU = 24  # POSIX's signal to a process that has used up its processor time
-_TOO_SLOW = f"takes longer than {MAX_SECONDS} seconds to read; save the pages of the law alone as a PDF."
+from labourqa.law.places import Box
 
 
 def read_pdf(data: bytes) -> Content:
@@ -25,13 +15,14 @@ def read_pdf(data: bytes) -> Content:
         b"startxref" not in data[-4096:]
     ):  # PDFium reads what is left of a file that was cut off, and says nothing
         raise DocumentError("is a damaged PDF: its end is missing; fetch or save it anew.")
-    answer = _ask_child(data)
+    answer: dict[str, Any] = json.loads(run_child("labourqa.documents.pdf_child", data))
     if "error" in answer:
         raise DocumentError(answer["error"])
     return Content(
         format="PDF",
         text=answer["text"],
         pages=tuple(answer["pages"]),
+        boxes=tuple(box and Box(*box) for box in answer["boxes"]),
         page_count=answer["page_count"],
         pages_without_text=tuple(answer["pages_without_text"]),
         left_out=tuple(LeftOut(*line) for line in answer["left_out"]),
@@ -39,26 +30,9 @@ def read_pdf(data: bytes) -> Content:
     )
 
 
-def _ask_child(data: bytes) -> dict[str, Any]:
-    # The child must find the same labourqa as this process, which may not be an installed one.
-    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-m", "labourqa.documents.pdf_child"],
-            input=data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # PDFium and Python report a crash there, which the user cannot act on
-            timeout=MAX_WALL_SECONDS,
-            env={**os.environ, "PYTHONPATH": path},
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DocumentError(_TOO_SLOW) from error
-    if child.returncode == -_SIGXCPU:
-        raise DocumentError(_TOO_SLOW)
-    if child.returncode:
-        raise DocumentError(
-            "is a damaged PDF or needs too much memory; open it in a viewer and save it anew."
-        )
-    answer: dict[str, Any] = json.loads(child.stdout)
-    return answer
+def draw_page(data: bytes, page: int) -> bytes:
+    """A page of a PDF, counted from 1, as a PNG picture; raises DocumentError where it cannot be drawn."""
+    picture = run_child("labourqa.documents.pdf_picture", data, str(page))
+    if not picture:
+        raise DocumentError(f"has no page {page} that can be drawn.")
+    return picture

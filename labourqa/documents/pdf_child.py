@@ -8,11 +8,13 @@ import json
 import re
 import sys
 import unicodedata
+from dataclasses import astuple
 from typing import Any
 
 from pypdfium2 import PdfiumError
 
-from labourqa.documents.limits import MAX_CHARACTERS, MAX_MEMORY_BYTES, MAX_SECONDS
+from labourqa.documents.child import limit_resources
+from labourqa.documents.limits import MAX_CHARACTERS
 from labourqa.documents.pdf_layout import arrange_pages
 from labourqa.documents.pdf_pages import Page, read_pages
 
@@ -29,18 +31,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 
 
 def main() -> None:
-    _limit_resources()
+    limit_resources()
     sys.stdout.write(json.dumps(_read(sys.stdin.buffer.read())))
-
-
-def _limit_resources() -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limits; there `pdf.py` bounds the time alone
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS + 1))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no copy of its memory behind
 
 
 def _read(data: bytes) -> dict[str, Any]:
@@ -64,6 +56,7 @@ def _read(data: bytes) -> dict[str, Any]:
     return {
         "text": "\n".join(map(_clean, layout.lines)),
         "pages": layout.pages,
+        "boxes": [box and astuple(box) for box in layout.boxes],
         "page_count": len(pages),
         "pages_without_text": [page.number for page in pages if page.number not in printed],
         "left_out": [(line.kind, _clean(line.text), line.page) for line in layout.left_out],

@@ -14,7 +14,9 @@ from labourqa.documents.pdf_footnotes import FOOTNOTE_MARK, drop_marks, split_fo
 from labourqa.documents.pdf_lines import Line, make_lines
 from labourqa.documents.pdf_pages import Page, most_common_size
 from labourqa.documents.pdf_running import find_page_offsets, find_running_lines
+from labourqa.law.places import Box
 
+_ASCENT, _DESCENT = 0.9, 0.25  # of the type size: how far most letters reach above and below the baseline
 _PARAGRAPH_GAP = 1.35  # of the usual line pitch: a wider gap is a blank line
 
 
@@ -24,6 +26,7 @@ class Layout:
 
     lines: list[str] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)  # of each line
+    boxes: list[Box | None] = field(default_factory=list)  # of each line, None for a blank one
     left_out: list[LeftOut] = field(default_factory=list)
 
 
@@ -62,12 +65,27 @@ def arrange_pages(pages: Sequence[Page]) -> Layout:
         _mark_paragraphs(lines, pitch)
     for lines, following in pairwise(filter(None, pages_lines)):
         following[0].blank_before = _ends_paragraph(lines)
-    for lines in pages_lines:
+    for page, lines in zip(pages, pages_lines, strict=True):
         for line in lines:
-            for text in ([""] if line.blank_before else []) + [line.text]:
-                layout.lines.append(text)
+            if line.blank_before:
+                layout.lines.append("")
                 layout.pages.append(line.page)
+                layout.boxes.append(None)
+            layout.lines.append(line.text)
+            layout.pages.append(line.page)
+            layout.boxes.append(_place(line, page.placement))
     return layout
+
+
+def _place(line: Line, placement: Sequence[float]) -> Box:
+    """Where the line stands on its page as it is shown, ascenders and descenders included."""
+    a, b, c, d, e, f = placement
+    low, high = line.baseline - _DESCENT * line.size, line.baseline + _ASCENT * line.size
+    corners = [(line.left, low), (line.right, high)]
+    across = sorted(min(1.0, max(0.0, a * x + b * y + c)) for x, y in corners)
+    down = sorted(min(1.0, max(0.0, d * x + e * y + f)) for x, y in corners)
+    left, top, right, bottom = (round(one, 4) for one in (across[0], down[0], across[1], down[1]))
+    return Box(left, top, right, bottom)
 
 
 def _usual_pitch(pages: Sequence[Sequence[Line]]) -> float:

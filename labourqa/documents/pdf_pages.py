@@ -23,6 +23,7 @@ _DRAWN_RULE = re.compile(r"([_—–-])\1{7,}")  # a rule made of characters
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _WORD_GAP = 0.25  # of the type size: a wider gap between two characters is a space
 _THINNEST_RULE = 3.0  # points; a thicker bar is decoration
+_POINTS, _PIXELS = 1_000, 1_000_000  # between which places on a page and in its picture are compared
 
 
 @dataclass(slots=True)
@@ -56,6 +57,9 @@ class Page:
     rotated: str = ""  # text that runs in another direction than the page's: watermarks, spine titles
     characters: int = 0
     undecoded: int = 0  # characters whose font does not say which letters they are
+    # From the coordinates of the runs to shares of the page as it is shown, from its upper left corner:
+    # (a, b, c, d, e, f) gives x' = a x + b y + c and y' = d x + e y + f.
+    placement: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
@@ -91,6 +95,7 @@ def _read_page(page: pypdfium2.PdfPage, number: int) -> Page:
     # A page set across, such as a wide table, is turned upright; what then still stands askew is no running text.
     main = max(angles, key=lambda angle: len(angles[angle]), default=0)
     runs = _make_runs(angles.pop(main, []))
+    read.placement = _find_placement(page, main)
     drawn = [run for run in runs if _DRAWN_RULE.fullmatch(run.text)]
     read.runs = [run for run in runs if not _DRAWN_RULE.fullmatch(run.text)]
     read.rotated = " ".join(run.text for characters in angles.values() for run in _make_runs(characters))
@@ -147,6 +152,29 @@ def _read_characters(text_page: pypdfium2.PdfTextPage, page: Page) -> Iterator[t
         # A font may overhang its box on the left; the origin is where the writer put the character.
         yield turn, _Character(text, max(left, origin_x), right, origin_y, size, space)
         space = False
+
+
+def _find_placement(page: pypdfium2.PdfPage, turn: int) -> tuple[float, ...]:
+    """`Page.placement` of a page whose runs were turned upright by so many quarter turns."""
+    x, y = ctypes.c_int(), ctypes.c_int()
+    shown: list[tuple[float, float]] = []
+    for right, up in ((0, 0), (_POINTS, 0), (0, _POINTS)):
+        # The inverse of what `_read_characters` does.
+        user_x, user_y = ((right, up), (-up, right), (-right, -up), (up, -right))[turn]
+        # PDFium knows how the page is cropped and turned, and gives whole pixels of a picture of this size.
+        pdfium.FPDF_PageToDevice(
+            page.raw, 0, 0, _PIXELS, _PIXELS, 0, user_x, user_y, ctypes.byref(x), ctypes.byref(y)
+        )
+        shown.append((x.value / _PIXELS, y.value / _PIXELS))
+    (c, f), (right_x, right_y), (up_x, up_y) = shown
+    return (
+        (right_x - c) / _POINTS,
+        (up_x - c) / _POINTS,
+        c,
+        (right_y - f) / _POINTS,
+        (up_y - f) / _POINTS,
+        f,
+    )
 
 
 def _make_runs(characters: list[_Character]) -> list[Run]:

@@ -120,8 +120,9 @@ def summarize(cases: Sequence[Case], reports: Sequence[Report]) -> Summary:
 
 def _measure(case: Case, report: Report) -> _Values:
     refused = report.answer.kind == "refused"
+    answered = "" if refused else report.answer.text  # passages beside "no clear answer" answer nothing
     values: dict[str, Sequence[float]] = {
-        "facts_stated": [fact_stated(report.answer.text, fact) for fact in case.facts],
+        "facts_stated": [fact_stated(answered, fact) for fact in case.facts],
         "short_facts_stated": [fact_stated(_short_text(report), fact) for fact in case.facts],
         "citations_resolve": [citation.supported for citation in report.answer.citations],
         "refused_wrongly" if case.answerable else "refused_rightly": [refused],

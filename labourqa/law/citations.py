@@ -1,7 +1,7 @@
 """References in an answer: found by code, resolved to the paragraph, checked against the selected articles."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from labourqa.errors import UnknownArticleError
 from labourqa.law.references import Reference, find_references
@@ -13,11 +13,19 @@ class Citation:
     reference: Reference
     quote: str  # the law's own words at the reference, "" if it does not resolve
     supported: bool  # the reference resolves to one of the selected articles
+    page: int = 0  # of the document, from 1, on which the paragraph begins; 0 where it is unknown
 
 
 def find_citations(text: str, articles: Sequence[Article]) -> tuple[Citation, ...]:
     """Every different reference in `text`, in order, resolved against the selected `articles`."""
     return tuple(resolve_reference(reference, articles) for reference in find_references(text))
+
+
+def add_pages(citations: Sequence[Citation], pages: Mapping[tuple[str, str], int]) -> tuple[Citation, ...]:
+    """The citations with their pages; `pages` by article and paragraph, and by the article and ""."""
+    return tuple(
+        replace(one, page=pages.get((one.reference.article, one.reference.paragraph), 0)) for one in citations
+    )
 
 
 def find_related(

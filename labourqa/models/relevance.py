@@ -76,6 +76,7 @@ class Relevance:
     articles: Mapping[str, float]  # number -> natural log-probability
     out_of_scope: float  # natural log-probability that the code does not answer the question
     paragraphs: Mapping[str, Sequence[ParagraphRelevance]]  # number -> its paragraphs in order
+    similarity: float = 0.0  # to the most similar text of the law, at most 1
 
 
 class TrainedRelevance:
@@ -229,6 +230,7 @@ class TrainedRelevance:
             articles=dict(zip(numbers, log_probabilities.tolist(), strict=True)),
             out_of_scope=out_of_scope,
             paragraphs=dict(zip(numbers, paragraphs, strict=True)),
+            similarity=float(scores.max(initial=0.0)) / scale,
         )
 
     def score_partly(
@@ -260,7 +262,7 @@ class TrainedRelevance:
         by_words = BM25_WEIGHT * np.array([words.get(number, 0.0) for number in numbers])
         out_of_scope, in_scope = self._scope_log_probabilities(question_vector, best)
         log_probabilities = in_scope + _log_softmax(similarity + by_words)
-        return Relevance(dict(zip(numbers, log_probabilities.tolist(), strict=True)), out_of_scope, {})
+        return Relevance(dict(zip(numbers, log_probabilities.tolist(), strict=True)), out_of_scope, {}, best)
 
     def score_paragraphs(
         self,

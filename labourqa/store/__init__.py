@@ -1,4 +1,4 @@
-"""Stores editions of codes and conversations in one SQLite file on this machine.
+"""Stores editions of codes and conversations in one SQLite file on this machine, and original files beside it.
 
 May import law and answering (the report); SQL stands nowhere else.
 """
@@ -9,6 +9,7 @@ from labourqa.store.computed import ComputedValues
 from labourqa.store.conversations import Conversations
 from labourqa.store.database import Database
 from labourqa.store.editions import Editions
+from labourqa.store.originals import OriginalFiles, Originals
 from labourqa.store.owners import LOCAL
 
 
@@ -22,7 +23,9 @@ class Store:
 
     def __init__(self, path: Path | None = None, *, owner: str | None = LOCAL) -> None:
         self._database = Database(path)
-        self.editions = Editions(self._database, owner)
+        files = OriginalFiles(path.parent / "originals" if path else None)
+        self.editions = Editions(self._database, owner, files)
+        self.originals = Originals(self._database, owner, files)
         self.computed = ComputedValues(self._database)
         self.conversations = Conversations(self._database, owner)
 

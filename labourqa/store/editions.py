@@ -13,6 +13,7 @@ from labourqa.law.edition import Edition
 from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
 from labourqa.store.database import Database, now
+from labourqa.store.originals import Original, OriginalFiles, Places, insert_place
 from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
@@ -47,23 +48,37 @@ class Editions:
     printed ("72^1").
     """
 
-    def __init__(self, database: Database, owner: str | None = LOCAL) -> None:
+    def __init__(
+        self, database: Database, owner: str | None = LOCAL, files: OriginalFiles | None = None
+    ) -> None:
         self._database = database
         self._owner = owner
+        self._files = files or OriginalFiles(None)
         self._saves_for = EVERYONE if owner in (LOCAL, None) else owner
 
     def save(
-        self, code: Code, *, source: str, sha256: str, ready: bool = True, for_everyone: bool = False
+        self,
+        code: Code,
+        *,
+        source: str,
+        sha256: str,
+        ready: bool = True,
+        for_everyone: bool = False,
+        original: Original | None = None,
+        places: Places | None = None,
     ) -> Edition:
         """Store `code` in one transaction; the same act ingested before is replaced.
 
         It becomes the current edition if it is `ready` for questions, or was before; otherwise `mark_ready` makes it
         current. It belongs to the owner alone, unless that is the local one, or it is stored `for_everyone`. A
-        visitor's file that is stored already is not stored again.
+        visitor's file that is stored already is not stored again. The `original` file is kept until no edition from it
+        is left; `places` are those of the paragraphs in it.
         """
         edition = Edition(code.name, code.date, source, sha256)
         owner = EVERYONE if for_everyone else self._saves_for
         with self._database.transaction() as db:
+            if original:
+                self._files.keep(sha256, original)
             ready = ready or self.is_ready(edition)
             rows = self._database.rows(
                 "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [sha256, code.name]
@@ -86,7 +101,8 @@ class Editions:
             db.table("chosen_editions").insert_all({"owner": one, "edition": edition_id} for one in chosen_by)
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
-                    _insert_article(db, article, edition=edition_id, preliminary=preliminary)
+                    found = {} if preliminary else places or {}
+                    _insert_article(db, article, edition=edition_id, preliminary=preliminary, places=found)
         return edition
 
     def all(self) -> list[Edition]:
@@ -225,6 +241,8 @@ class Editions:
                 )
                 if not self._sources(edition_id):
                     db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
+            if not self._database.rows("SELECT 1 FROM editions WHERE sha256 = ?", [edition.sha256]):
+                self._files.remove(edition.sha256)
 
     def is_own(self, edition: Edition) -> bool:
         """Whether this owner may remove it."""
@@ -370,7 +388,9 @@ def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[
     )
 
 
-def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int) -> None:
+def _insert_article(
+    db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int, places: Places
+) -> None:
     record = {
         "edition": edition,
         "preliminary": preliminary,
@@ -391,6 +411,8 @@ def _insert_article(db: sqlite_utils.Database, article: Article, *, edition: Any
             {"paragraph": paragraph_id, "number": point.number, "text": point.text}
             for point in paragraph.points
         )
+        if place := places.get((article.number, paragraph.number)):
+            insert_place(db, paragraph_id, place)
     db.table("cross_references").insert_all(
         {
             "article": article_id,

@@ -132,3 +132,12 @@ def m008_open_questions(db: sqlite_utils.Database) -> None:
         "UNION ALL SELECT open_questions.id, conversation, title, owner, asked_at, question, '' "
         "FROM open_questions JOIN conversations ON conversations.id = conversation"
     )
+
+
+@migrations()
+def m010_places(db: sqlite_utils.Database) -> None:
+    """Where each paragraph stands in the file of its edition."""
+    db.execute(
+        "CREATE TABLE places (paragraph INTEGER PRIMARY KEY REFERENCES paragraphs(id) ON DELETE CASCADE, "
+        "lines TEXT NOT NULL, page INTEGER NOT NULL, marks TEXT NOT NULL)"
+    )

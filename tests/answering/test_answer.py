@@ -9,6 +9,7 @@ from labourqa.answering.answer import (
     quote_answer,
     read_answer,
     refuse_answer,
+    show_closest,
 )
 from labourqa.engine.base import ModelInfo
 from labourqa.law.structure import Article, Code, Paragraph, Point
@@ -149,3 +150,21 @@ def test_a_refusal_says_what_the_code_covers_and_cites_nothing() -> None:
     assert answer.kind == "refused"
     assert answer.text == "Nothing in the Labour Code of Nowhere answers this question; it covers leave."
     assert answer.citations == ()
+
+
+def test_no_clear_answer_shows_the_closest_paragraph_of_each_article() -> None:
+    answer = show_closest(
+        "Labour Code",
+        ARTICLES[:2],
+        {
+            "1": [ParagraphRelevance(1.0), ParagraphRelevance(2.0, (1.0, 1.0))],
+            "2": [ParagraphRelevance(9.0)],
+        },
+    )
+    assert (answer.kind, answer.outcome) == ("refused", "closest")
+    assert answer.text == (
+        "No clear answer in the Labour Code. Closest: Kinds of Leave (Art. 1) and Night Work (Art. 2).\n\n"
+        "Special leave is granted for:\n1) a wedding;\n2) study under Article 2^1(1). [Art. 1(2)]\n\n"
+        "Night work is paid at one and a half times the pay. [Art. 2]"
+    )
+    assert [str(citation.reference) for citation in answer.citations] == ["Art. 1(2)", "Art. 2"]

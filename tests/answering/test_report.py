@@ -40,8 +40,12 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
     assert list(document["edition"]) == ["code", "date", "source", "sha256"]
     assert list(document["model"]) == ["name", "sha256", "dtype", "device", "parameters"]
     assert list(document["articles"][0]) == ["number", "title", "score", "selected"]
-    assert list(document["answer"]) == ["kind", "text", "complete", "short", "citations", "statements"]
-    assert list(document["answer"]["citations"][0]) == ["article", "paragraph", "point", "quote", "supported"]
+    assert list(document["answer"]) == [
+        "kind", "text", "complete", "short", "conditions", "citations", "statements",
+    ]  # fmt: skip
+    assert list(document["answer"]["citations"][0]) == [
+        "article", "paragraph", "point", "quote", "supported", "page",
+    ]  # fmt: skip
     assert list(document["answer"]["statements"][0]) == ["text", "references", "doubts", "omitted"]
     assert set(document["tokens"]) == {
         "filter", "answer_prompt", "answer_generated", "with_cache", "without_cache"
@@ -52,7 +56,11 @@ def test_the_names_of_the_json_fields_do_not_change() -> None:
 def test_a_report_of_version_0_2_is_still_read() -> None:
     document = make_report().to_json()
     del document["answer"]["statements"][0]["omitted"], document["outcome"], document["notices"]
-    del document["answer"]["short"]
+    del (
+        document["answer"]["short"],
+        document["answer"]["conditions"],
+        document["answer"]["citations"][0]["page"],
+    )
     assert Report.from_json(document) == rounded(make_report())
     refusal = make_refusal().to_json()
     del refusal["outcome"]

@@ -11,6 +11,7 @@ from labourqa.config import Settings
 from labourqa.store import Store
 from tests.app.browsing import DESKTOP, PHONE, NewVisitor, ask, serve_page, visit, visitors
 from tests.conftest import small_code
+from tests.documents.make_pdf import Text, make_pdf
 from tests.samples import make_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -93,13 +94,34 @@ def test_a_visitor_reaches_no_conversation_of_another_one(new_visitor: NewVisito
     ] == [True]
 
 
+def expect_printed_page(page: Page, article: str) -> None:
+    """The picture of the page has the cited paragraph marked, can be enlarged, and its file can be had."""
+    page.goto(article)
+    page.get_by_text("Printed on page 1").click()
+    picture = page.get_by_role("img", name="Page 1 of ada.pdf, with the cited text marked")
+    expect(picture).to_be_visible()
+    box, mark = picture.bounding_box(), page.locator(".mark").bounding_box()
+    assert box
+    assert mark
+    # The letters of the paragraph are 680 to 687 of 842 points from the foot of the page.
+    assert mark["y"] < box["y"] + (842 - 683) / 842 * box["height"] < mark["y"] + mark["height"]
+    page.get_by_role("button", name="Zoom in").click()
+    larger = picture.bounding_box()
+    assert larger
+    assert larger["width"] == pytest.approx(1.5 * box["width"], rel=0.05)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Open the original").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF-")
+
+
 def test_an_uploaded_code_is_its_visitors_until_the_operator_makes_it_everyones(
     new_visitor: NewVisitor, address: str, home: Path
 ) -> None:
     ada, bob = new_visitor(DESKTOP).new_page(), visit(new_visitor(DESKTOP), address)
+    printed = [Text(60, 800 - 20 * i, line) for i, line in enumerate(CODE.splitlines()) if line]
     ada.goto(f"{address}/settings")
     ada.locator('input[type="file"]').set_input_files(
-        {"name": "ada.txt", "mimeType": "text/plain", "buffer": CODE.encode()}
+        {"name": "ada.pdf", "mimeType": "application/pdf", "buffer": make_pdf(printed)}
     )
     ada.get_by_role("button", name="Store this code").click()
     expect(ada.get_by_role("button", name="Law of Ada")).to_be_visible()
@@ -108,9 +130,11 @@ def test_an_uploaded_code_is_its_visitors_until_the_operator_makes_it_everyones(
     expect(ada.get_by_text("three times the pay").first).to_be_visible()
     with Store(Settings(home=home).database, owner=None) as store:
         law = store.editions.find("Law of Ada")
-    bob.goto(f"{address}/reader?code=Law of Ada@{law.sha256[:12]}&article=2")
+    article = f"{address}/reader?code=Law of Ada@{law.sha256[:12]}&article=2&paragraph=1"
+    bob.goto(article)
     expect(bob.get_by_text("is not stored")).to_be_visible()
     expect(bob.get_by_text("three times the pay")).to_have_count(0)
+    expect_printed_page(ada, article)
 
     with Store(Settings(home=home).database, owner=None) as store:
         store.editions.choose(law)

@@ -13,6 +13,7 @@ from labourqa.config import DATA, PAGE, Settings, load_settings
 from labourqa.documents.document import read_document
 from labourqa.pipeline import open_assistant
 from labourqa.store import Store
+from tests.documents.make_pdf import Text, make_pdf
 from tests.fakes import FakeEngine
 from tests.samples import make_report
 
@@ -362,3 +363,19 @@ def test_an_answer_that_cannot_be_recorded_is_printed_all_the_same(
         assert "one and a half times" in shown.out
         assert "were not recorded" in shown.err
     other.close()
+
+
+def test_the_sources_name_the_pages_of_a_pdf(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [line for line in (home / "nowhere.txt").read_text().splitlines() if line]
+    pages = [[Text(60, 800 - 20 * i, line) for i, line in enumerate(part)] for part in (lines[:8], lines[8:])]
+    (home / "nowhere.pdf").write_bytes(make_pdf(*pages))
+    assert main(["ingest", "nowhere.pdf"]) == 0
+    capsys.readouterr()
+    assert main(["ask", "How is night work paid?", "--answer", "quoted"]) == 0
+    assert "  Art. 3  Night Work, page 2\n" in capsys.readouterr().out
+    assert main(["show", "3(1)"]) == 0
+    assert "(nowhere.pdf), page 2\n" in capsys.readouterr().out
+    assert main(["ask", "How is night work paid?", "--answer", "quoted", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answer"]["citations"][0]["page"] == 2

@@ -5,11 +5,14 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
+import pypdfium2
 import pytest
 
 from labourqa.documents.document import Document, read_document
-from labourqa.documents.pdf import read_pdf
+from labourqa.documents.pdf import draw_page, read_pdf
 from labourqa.errors import DocumentError
+from labourqa.law.parser import parse_code
+from labourqa.law.places import find_places
 from tests.documents.make_pdf import Bar, Text, join_objects, make_pdf, paragraph
 
 SHARED = Path(__file__).parents[3] / "shared" / "documents"
@@ -278,3 +281,56 @@ def test_a_pdf_whose_forms_call_each_other_without_end_is_refused_in_time() -> N
     with pytest.raises(DocumentError):
         read_pdf(bomb)
     assert time.perf_counter() - started < 25
+
+
+def test_each_line_has_its_box_on_the_page_as_it_is_shown() -> None:
+    upright = make_pdf([Text(60, 760, "Article 1. Scope", 10)])
+    [box] = read_pdf(upright).boxes
+    assert box is not None
+    assert (box.left, box.bottom) == pytest.approx((60 / 595, (842 - 757.5) / 842), abs=0.002)
+    assert box.top == pytest.approx((842 - 769) / 842, abs=0.002)
+    # Turned clockwise, the page's left edge is its upper one, and the text runs downwards.
+    turned = upright.replace(b"/MediaBox[0 0 595 842]", b"/MediaBox[0 0 595 842]/Rotate 90")
+    [turned_box] = read_pdf(turned).boxes
+    assert turned_box is not None
+    assert (turned_box.top, turned_box.left) == pytest.approx((60 / 595, 757.5 / 842), abs=0.002)
+    assert turned_box.bottom == pytest.approx(box.right, abs=0.002)
+
+
+@pytest.mark.slow
+def test_the_boxes_of_a_real_laws_paragraphs_hold_their_words() -> None:
+    document = shared("industrial-relations-act-malaysia.en.pdf")
+    articles = parse_code(document.text).articles
+    places = find_places(articles, document.lines, document.pages, document.boxes)
+    pages = pypdfium2.PdfDocument(document.data)
+    right = 0
+    paragraphs = [(article.number, one) for article in articles for one in article.paragraphs]
+    for number, one in paragraphs:
+        place = places.get((number, one.number))
+        printed = ""
+        for line in place.lines if place else ():
+            if box := document.boxes[line]:
+                page = pages[document.pages[line] - 1]
+                width, height = page.get_size()
+                # Two points inside the box, so that PDFium does not add the lines above and below.
+                sides = (
+                    box.left * width,
+                    (1 - box.bottom) * height + 2,
+                    box.right * width,
+                    (1 - box.top) * height - 2,
+                )
+                printed += page.get_textpage().get_text_bounded(*sides)
+        right += letters(one.text) in letters(printed)
+    assert len(paragraphs) > 200
+    assert right >= len(paragraphs) - 2
+
+
+def letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def test_a_page_is_drawn_and_one_that_is_not_there_is_one_sentence() -> None:
+    data = make_pdf([Text(60, 760, "Article 1. Scope")])
+    assert draw_page(data, 1).startswith(b"\x89PNG")
+    with pytest.raises(DocumentError, match="has no page 2 that can be drawn"):
+        draw_page(data, 2)

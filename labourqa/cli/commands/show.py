@@ -37,7 +37,9 @@ def command(settings: Settings, *, reference: str) -> None:
             if referring := editions.references_to(edition, article.number):
                 numbers = ", ".join(f"Art. {show_number(number)}" for number in referring)
                 print_result(f"\nReferred to in: {numbers}")
-        print_result(f"\n{edition}")
+        pages = assistant.store.originals.pages(edition, [article.number])
+        page = pages.get((article.number, parsed.paragraph))
+        print_result(f"\n{edition}{f', page {page}' if page else ''}")
         if earlier := find_earlier_version(editions, edition, article):
             print_result(str(earlier))
 
