@@ -31,15 +31,19 @@ span { margin-left: 0.3rem; }
       area.remove()
     }
     status.textContent = data.done
-    setTimeout(() => { status.textContent = "" }, 2000)
+    setTimeout(() => { status.textContent = "" }, 5000)
   }
-  parentElement.querySelector("div").replaceChildren(...Object.entries(data.texts).map(([label, text]) => {
-    const button = document.createElement("button")
+  const box = parentElement.querySelector("div")
+  const labels = Object.keys(data.texts)
+  // The buttons stay when the page is drawn anew: a click on one that is replaced meanwhile would be lost.
+  while (box.children.length < labels.length) box.append(document.createElement("button"))
+  while (box.children.length > labels.length) box.lastChild.remove()
+  labels.forEach((label, i) => {
+    const button = box.children[i]
     button.type = "button"
     button.textContent = label
-    button.onclick = () => copy(text)
-    return button
-  }))
+    button.onclick = () => copy(data.texts[label])
+  })
 }""",
 )
 
