@@ -37,6 +37,10 @@ class StoreError(LabourQAError):
     """The database is damaged, locked, of a newer version, or cannot be written."""
 
 
+class DamagedDatabaseError(StoreError):
+    """The database is damaged; it is repaired when it is opened the next time."""
+
+
 class NoEditionError(LabourQAError):
     """No labour code has been ingested yet, or the named edition is not there."""
 

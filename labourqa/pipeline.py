@@ -1,5 +1,6 @@
 """The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
+import logging
 import math
 import re
 import time
@@ -34,7 +35,7 @@ from labourqa.answering.selection import Selection, select_articles
 from labourqa.answering.short_answer import choose_short_answer
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import UncertainCodeError
+from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
@@ -45,12 +46,15 @@ from labourqa.law.references import Reference
 from labourqa.law.structure import Article
 from labourqa.memory import peak_memory_bytes
 from labourqa.methods import Method
+from labourqa.models.local_files import file_sha256
 from labourqa.models.relevance import Relevance
 from labourqa.preparation import CodePreparer, PreparedCode, check_text
 from labourqa.progress import Progress, SilentProgress, count_up
 from labourqa.reading import ArticleReader, Reading
 from labourqa.store import Store
 from labourqa.store.originals import Original
+
+_log = logging.getLogger(__name__)
 
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
@@ -138,9 +142,34 @@ class Assistant:
         The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
         """
         editions = self.store.editions
+        self._restore_lost_editions()
         if not editions.has_ready():
             self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
+
+    def _restore_lost_editions(self) -> None:
+        """Ingest the editions again that were lost when the database was damaged; the log says which cannot be."""
+        for lost in self.store.editions.lost():
+            edition = lost.edition
+            original = self._find_original(edition)
+            try:
+                if original is None or not lost.owners:
+                    raise DocumentError("its file was not kept")  # one place says what is lost
+                inspection = _inspect_act(original, edition.code)
+            except LabourQAError as error:
+                _log.warning(
+                    "%s was lost when the database was damaged, and %s; run `labourqa ingest` with its file again.",
+                    edition, str(error).rstrip("."),
+                )  # fmt: skip
+            else:
+                self.store.editions.restore(lost, inspection.code, inspection.places)
+                _log.warning("%s was restored from its file.", edition)
+            self.store.editions.forget_lost(lost)
+
+    def _find_original(self, edition: Edition) -> Path | None:
+        """The file from which an edition was ingested, if it is on this machine."""
+        kept = (self.settings.home / "originals" / edition.sha256).glob("original.*")
+        return next((path for path in (DEFAULT_EDITION, *kept) if file_sha256(path) == edition.sha256), None)
 
     def find_edition(self, wanted: str) -> Edition:
         """The edition that "NAME", "NAME@DATE", or the date of an edition of the current code names.
@@ -397,6 +426,14 @@ class Assistant:
             self.progress.show_text(piece)
         answer = read_answer("".join(pieces), shown, complete=generated < max_tokens)
         return _Answered(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)
+
+
+def _inspect_act(path: Path, code: str) -> Inspection:
+    """The act of that name in a file; its only or largest one if the code was renamed."""
+    try:
+        return inspect_file(path, act=code, name=code)
+    except NoArticlesError:
+        return inspect_file(path, name=code)
 
 
 @dataclass(frozen=True)

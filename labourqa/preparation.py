@@ -82,7 +82,7 @@ class CodePreparer:
     def _count_tokens(self, edition: Edition, articles: Sequence[Article]) -> dict[str, int]:
         engine, stored = self.models.engine, self.store.computed
         counts = stored.token_counts(edition, engine.tokenizer_name)
-        if not counts:
+        if any(article.number not in counts for article in articles):  # not stored, or damaged
             computed = engine.count_tokens([article.format() for article in articles])
             counts = {article.number: count for article, count in zip(articles, computed, strict=True)}
             stored.save_token_counts(edition, engine.tokenizer_name, counts)

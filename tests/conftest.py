@@ -1,6 +1,7 @@
 """Shared fixtures: the embedded edition, a code of three articles, and the real models, each loaded once."""
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+FAST = "not model and not browser and not slow"  # the marker expression of the fast tests in scripts/start.py
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Among the fast tests, modules are not imported that have none: torch alone takes seconds to import."""
+    if config.option.markexpr != FAST or not collection_path.name.startswith("test_"):
+        return None
+    has_none = re.search(r"^pytestmark = ", collection_path.read_text("utf-8"), re.MULTILINE)
+    return True if has_none else None
+
 
 # "fast" is the default; HYPOTHESIS_PROFILE=thorough searches ten times as long.
 hypothesis.settings.register_profile("fast", max_examples=50, deadline=None)

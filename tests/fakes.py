@@ -5,6 +5,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -265,7 +266,13 @@ def fake_models(engine: FakeEngine | None = None, encoder: FakeEncoder | None = 
     return Models(
         engine=engine or FakeEngine(),
         encoder=cast("SentenceEncoder", encoder or FakeEncoder()),
-        relevance=TrainedRelevance(),
+        relevance=_trained_relevance(),
         reason="for tests",
         load_seconds=0.0,
     )
+
+
+@cache
+def _trained_relevance() -> TrainedRelevance:
+    """Shared by all tests: it never changes, and takes 0.2 s to load and to learn the embedded edition's titles."""
+    return TrainedRelevance()

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,16 +49,17 @@ def unit(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_modules(path: Path) -> Iterator[str]:
+@cache
+def imported_modules(path: Path) -> list[str]:
     """Dotted names of all imported modules; for `from a import b`, "a.b"."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
-            for alias in node.names:
-                yield f"{node.module}.{alias.name}"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
+            names += [alias.name for alias in node.names]
+    return names
 
 
 def test_the_order_names_every_package_and_module() -> None:
@@ -89,6 +90,7 @@ def test_a_package_says_what_it_owns_and_what_it_may_import(package: Path) -> No
     assert "may import" in docstring.lower()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["labourqa.cli.main", "labourqa.pipeline", "labourqa.server.application"])
 def test_the_program_starts_without_torch(command: str) -> None:
     code = f"import sys, {command}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"

@@ -1,5 +1,6 @@
 """The command line: results go to stdout, progress and messages to stderr. `labourqa --help` lists the commands."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from labourqa import __version__
 from labourqa.errors import LabourQAError
@@ -30,6 +32,8 @@ COMMANDS = {
     "mcp": "Serve a desktop client over the Model Context Protocol.",
     "doctor": "Show what is installed, and where.",
 }
+
+_COMPLETION_VARIABLE = "_LABOURQA_COMPLETE"  # with which a shell asks how a line may continue
 
 
 class _CommandGroup(click.Group):
@@ -59,6 +63,8 @@ def run() -> None:
     """The entry point. Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `labourqa show 117 | head -1` ends quietly
+    if instruction := os.environ.get(_COMPLETION_VARIABLE):
+        sys.exit(shell_complete(labourqa, {}, "labourqa", _COMPLETION_VARIABLE, instruction))
     sys.exit(main(sys.argv[1:]))
 
 

@@ -188,3 +188,8 @@ def parse_yes_no(reply: str) -> float:
     if word.startswith("yes"):
         return 1.0
     return 0.0 if word.startswith("no") else 0.5
+
+
+def is_server_url(model: str) -> bool:
+    """Whether the setting names a server, or several, rather than files."""
+    return model.startswith(("http://", "https://"))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labourqa.config import Settings
-from labourqa.engine.base import Engine
-from labourqa.engine.remote import RemoteEngine, is_server_url
+from labourqa.engine.base import Engine, is_server_url
 from labourqa.methods import METHODS, Method
 from labourqa.models.catalogue import MINILM
 from labourqa.models.relevance import TrainedRelevance
@@ -52,6 +51,8 @@ def load_models(settings: Settings, progress: Progress) -> Models:
         name, reason = choose_model_name(settings)
         engine: Engine
         if is_server_url(name):
+            from labourqa.engine.remote import RemoteEngine  # imports an HTTP client
+
             engine = RemoteEngine(name, api_key=settings.api_key)
         else:
             weights = fetch_weights(name, settings.models, progress=progress)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from labourqa.errors import (
     AnswerTimeoutError,
     BusyError,
+    DamagedDatabaseError,
     EngineError,
     LabourQAError,
     NoEditionError,
@@ -32,6 +33,7 @@ STATUS_OF_ERROR: Mapping[type[LabourQAError], HTTPStatus] = {
     EngineError: HTTPStatus.SERVICE_UNAVAILABLE,
     WeightsError: HTTPStatus.SERVICE_UNAVAILABLE,
     StoreError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DamagedDatabaseError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Any other error that a user can act on is a wrong request."""
 INTERNAL_ERROR = "The server has an error of its own; its log has the details."

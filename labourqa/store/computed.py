@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from labourqa.errors import StoreError
 from labourqa.law.edition import Edition
+from labourqa.store.checksums import checksum, is_intact
 from labourqa.store.database import Database
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class ComputedValues:
         None if `encoder` has not run yet.
         """
         rows = self._embedding_rows(edition, encoder)
-        if not rows or any(row["vector"] is None for row in rows):
+        if not rows or not all(map(_has_intact_vector, rows)):
             return None
         return np.concatenate(
             [
@@ -76,10 +77,7 @@ class ComputedValues:
             # Inside the transaction: another process may have ingested the edition anew, with other ids.
             rows = self._embedding_rows(edition, encoder)
             db.table("embeddings").insert_all(
-                (
-                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": part.tobytes()}
-                    for row, part in zip(rows, parts, strict=True)
-                ),
+                (_vector_record(row, encoder, part.tobytes()) for row, part in zip(rows, parts, strict=True)),
                 replace=True,
             )
 
@@ -88,8 +86,8 @@ class ComputedValues:
 
         None if `encoder` has not run yet.
         """
-        vectors = [row["vector"] for row in self._embedding_rows(edition, f"{encoder}{_OF_TOKENS}")]
-        return None if not vectors or None in vectors else vectors
+        rows = self._embedding_rows(edition, f"{encoder}{_OF_TOKENS}")
+        return [row["vector"] for row in rows] if rows and all(map(_has_intact_vector, rows)) else None
 
     def save_token_vectors(self, edition: Edition, encoder: str, vectors: Sequence[bytes]) -> None:
         """`vectors`: those of each paragraph's tokens, as bytes."""
@@ -97,10 +95,7 @@ class ComputedValues:
         rows = self._embedding_rows(edition, encoder)
         with _log_if_not_stored(), self._database.transaction() as db:
             db.table("embeddings").insert_all(
-                (
-                    {"paragraph": row["paragraph"], "encoder": encoder, "vector": one}
-                    for row, one in zip(rows, vectors, strict=True)
-                ),
+                (_vector_record(row, encoder, one) for row, one in zip(rows, vectors, strict=True)),
                 replace=True,
             )
 
@@ -110,7 +105,7 @@ class ComputedValues:
         """(vectors, dimensions) of each article for which `encoder` has run, by number."""
         rows = self._database.rows(
             """
-            SELECT articles.number, vector
+            SELECT articles.number, vector, embeddings.checksum
             FROM embeddings
             JOIN paragraphs ON paragraphs.id = embeddings.paragraph
             JOIN articles ON articles.id = paragraphs.article
@@ -120,12 +115,13 @@ class ComputedValues:
             """,
             [encoder, edition.sha256, edition.code],
         )
-        return {
-            number: np.frombuffer(b"".join(row["vector"] for row in of_article), "<f4").reshape(
-                -1, dimensions
-            )
-            for number, of_article in groupby(rows, key=lambda row: str(row["number"]))
-        }
+        vectors = {}
+        for number, grouped in groupby(rows, key=lambda row: str(row["number"])):
+            of_article = list(grouped)
+            if all(map(_has_intact_vector, of_article)):
+                joined = b"".join(row["vector"] for row in of_article)
+                vectors[number] = np.frombuffer(joined, "<f4").reshape(-1, dimensions)
+        return vectors
 
     def save_article_vectors(
         self, edition: Edition, encoder: str, vectors: Mapping[str, Sequence[NDArray[np.float32]]]
@@ -146,8 +142,7 @@ class ComputedValues:
         records = []
         for number, of_article in groupby(rows, key=lambda row: str(row["number"])):
             for row, part in zip(of_article, vectors[number], strict=True):
-                vector = part.astype("<f4").tobytes()
-                records.append({"paragraph": row["paragraph"], "encoder": encoder, "vector": vector})
+                records.append(_vector_record(row, encoder, part.astype("<f4").tobytes()))
         with _log_if_not_stored(), self._database.transaction() as db:
             db.table("embeddings").insert_all(records, replace=True)
 
@@ -159,6 +154,7 @@ class ComputedValues:
         expression = " OR ".join(f'"{word}"' for word in words if '"' not in word)
         if not expression:
             return {}
+        self._database.check_index()
         rows = self._database.rows(
             """
             SELECT number, -bm25(articles_fts, ?, 1) AS score
@@ -175,7 +171,7 @@ class ComputedValues:
         """Each paragraph's id and its vectors as stored, or None."""
         return self._database.rows(
             """
-            SELECT paragraphs.id AS paragraph, vector
+            SELECT paragraphs.id AS paragraph, vector, embeddings.checksum
             FROM paragraphs
             JOIN articles ON articles.id = paragraphs.article
             JOIN editions ON editions.id = articles.edition
@@ -191,7 +187,7 @@ class ComputedValues:
     ) -> dict[str, Any]:
         rows = self._database.rows(
             f"""
-            SELECT number, {column} AS value
+            SELECT number, {column} AS value, {table}.checksum
             FROM {table}
             JOIN articles ON articles.id = {table}.article
             JOIN editions ON editions.id = articles.edition
@@ -199,6 +195,8 @@ class ComputedValues:
             """,  # noqa: S608  # names are literals of this module
             [edition.sha256, edition.code, name],
         )
+        if not all(_has_intact_number(row) for row in rows):
+            return {}  # they are computed again
         return {row["number"]: row["value"] for row in rows}
 
     def _save_article_values(
@@ -215,9 +213,34 @@ class ComputedValues:
             )
             db.table(table).insert_all(
                 (
-                    {"article": row["id"], made_by: name, column: values[row["number"]]}
+                    {
+                        "article": row["id"],
+                        made_by: name,
+                        column: values[row["number"]],
+                        "checksum": checksum([row["number"], float(values[row["number"]])]),
+                    }
                     for row in rows
                     if row["number"] in values
                 ),
                 replace=True,
             )
+
+
+def _vector_record(row: Mapping[str, Any], encoder: str, vector: bytes) -> dict[str, Any]:
+    """The vectors of the paragraph in `row` as they are stored."""
+    return {
+        "paragraph": row["paragraph"],
+        "encoder": encoder,
+        "vector": vector,
+        "checksum": checksum([vector]),
+    }
+
+
+def _has_intact_vector(row: Mapping[str, Any]) -> bool:
+    """False where the vectors are missing or damaged: they are computed again."""
+    return isinstance(row["vector"], bytes) and is_intact(row["checksum"], [row["vector"]])
+
+
+def _has_intact_number(row: Mapping[str, Any]) -> bool:
+    value = row["value"]
+    return isinstance(value, int | float) and is_intact(row["checksum"], [row["number"], float(value)])

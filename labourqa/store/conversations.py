@@ -11,6 +11,7 @@ import sqlite_utils
 
 from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.errors import StoreError
+from labourqa.store.checksums import checksum, is_intact
 from labourqa.store.database import Database, now
 from labourqa.store.owners import LOCAL
 
@@ -86,12 +87,14 @@ class Conversations:
         """
         with self._database.transaction() as db:
             conversation = self._find_or_create(db, conversation, report.question)
+            document = json.dumps(report.to_json(), ensure_ascii=False)
             answer = db.table("answers").insert(
                 {
                     "asked_at": now(),
                     "question": report.question,
-                    "report": json.dumps(report.to_json(), ensure_ascii=False),
+                    "report": document,
                     "conversation": conversation,
+                    "checksum": checksum([report.question, document]),
                 }
             )
             db.execute(
@@ -141,13 +144,13 @@ class Conversations:
     def answers(self, conversation: int) -> list[LoggedAnswer]:
         """The answers of a conversation in order; none if there is no such conversation."""
         rows = self._rows(
-            f"SELECT answers.id, asked_at, report, helpful, reason {_ANSWERS} AND conversation = :conversation "
-            "ORDER BY answers.id",
+            f"SELECT answers.id, asked_at, question, report, checksum, helpful, reason {_ANSWERS} "
+            "AND conversation = :conversation ORDER BY answers.id",
             conversation=conversation,
         )
         return [
             LoggedAnswer(
-                report=_read_report(row),
+                report=self._read_report(row),
                 asked_at=row["asked_at"],
                 id=row["id"],
                 helpful=None if row["helpful"] is None else bool(row["helpful"]),
@@ -159,12 +162,12 @@ class Conversations:
     def latest_report(self, question: str, method: str) -> Report | None:
         """The newest answer to exactly this question with the articles read by `method`."""
         rows = self._rows(
-            f"SELECT answers.id, report {_ANSWERS} AND question = :question "
+            f"SELECT answers.id, question, report, checksum {_ANSWERS} AND question = :question "
             "AND json_extract(report, '$.method') = :method ORDER BY answers.id DESC LIMIT 1",
             question=question,
             method=method,
         )
-        return _read_report(rows[0]) if rows else None
+        return self._read_report(rows[0]) if rows else None
 
     def title(self, conversation: int) -> str:
         """ "" if there is no such conversation."""
@@ -216,6 +219,16 @@ class Conversations:
             self._database.vacuum()
         return len(old)
 
+    def _read_report(self, row: Mapping[str, Any]) -> Report:
+        if not is_intact(row["checksum"], [row["question"], row["report"]]):
+            raise self._database.report_damage(f"answer {row['id']}")
+        try:
+            return Report.from_json(json.loads(row["report"]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise StoreError(
+                f"Answer {row['id']} in the database has another version's format; delete its conversation."
+            ) from error
+
     def _rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
         return self._database.rows(sql, {"owner": self._owner, **parameters})
 
@@ -227,12 +240,3 @@ class Conversations:
 def _new_id(table: sqlite_utils.db.Table) -> int:
     assert isinstance(table.last_pk, int)
     return table.last_pk
-
-
-def _read_report(row: Mapping[str, Any]) -> Report:
-    try:
-        return Report.from_json(json.loads(row["report"]))
-    except (ValueError, LookupError, TypeError) as error:
-        raise StoreError(
-            f"Answer {row['id']} in the database has another version's format; delete its conversation."
-        ) from error

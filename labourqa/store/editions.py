@@ -1,7 +1,7 @@
 """Editions of labour codes and their articles."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, groupby
 from typing import Any
@@ -12,6 +12,7 @@ from labourqa.errors import NoEditionError, UnknownArticleError
 from labourqa.law.edition import Edition
 from labourqa.law.references import find_references
 from labourqa.law.structure import Article, Code, Paragraph, Point
+from labourqa.store.checksums import article_checksum, checksum, is_intact
 from labourqa.store.database import Database, now
 from labourqa.store.originals import Original, OriginalFiles, Places, insert_place
 from labourqa.store.owners import EVERYONE, LOCAL
@@ -39,6 +40,16 @@ class StoredEdition:
     ingested_at: str  # ISO time, UTC
     owners: tuple[str, ...]  # EVERYONE, or those whose own it is
     is_ready: bool  # for questions; only then it can be the current edition
+
+
+@dataclass(frozen=True)
+class LostEdition:
+    """An edition that could not be read back from a damaged database."""
+
+    id: int
+    edition: Edition
+    owners: Mapping[str, str]  # the name of the file by owner
+    chosen_at: str
 
 
 class Editions:
@@ -96,13 +107,19 @@ class Editions:
             time = now()
             record = {**asdict(edition), "annex": code.annex, "ingested_at": time}
             record["chosen_at"] = time if ready else _NOT_READY
+            record["checksum"] = checksum([edition.code, edition.date, edition.sha256])
+            record["articles_checksum"] = checksum(map(article_checksum, code.articles))
             edition_id = db.table("editions").insert(record).last_pk
+            assert isinstance(edition_id, int)
             _insert_owners(db, edition_id, owners)
             db.table("chosen_editions").insert_all({"owner": one, "edition": edition_id} for one in chosen_by)
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
                     found = {} if preliminary else places or {}
                     _insert_article(db, article, edition=edition_id, preliminary=preliminary, places=found)
+            references = checksum(self._reference_values(edition_id))
+            db.table("editions").update(edition_id, {"references_checksum": references})
+            self._database.save_index_checksum()
         return edition
 
     def all(self) -> list[Edition]:
@@ -110,7 +127,7 @@ class Editions:
         rows = self._database.rows(
             # The file's name is that of the owner's file, else that of everyone's.
             """
-            SELECT code, date, edition_owners.source, sha256, max(owner) AS owner
+            SELECT code, date, edition_owners.source, sha256, editions.checksum, max(owner) AS owner
             FROM editions JOIN edition_owners ON edition_owners.edition = editions.id
             WHERE :owner IS NULL OR owner IN (:owner, '')
             GROUP BY editions.id
@@ -118,7 +135,22 @@ class Editions:
             """,
             {"owner": self._owner},
         )
+        for row in rows:
+            if not is_intact(row["checksum"], [row["code"], row["date"], row["sha256"]]):
+                raise self._database.report_damage(f"the edition {row['code']!r}")
+        if len(rows) != len(self.own_ids()):
+            raise self._database.report_damage("the list of editions")
         return [Edition(row["code"], row["date"], row["source"], row["sha256"]) for row in rows]
+
+    def own_ids(self) -> set[int]:
+        """The ids of the editions that this owner may use, read without an index."""
+        rows = self._database.rows("SELECT edition, owner, source, checksum FROM edition_owners")
+        for row in rows:
+            if not is_intact(row["checksum"], [row["edition"], row["owner"], row["source"]]):
+                raise self._database.report_damage(f"the owners of {row['source']!r}")
+        return {
+            row["edition"] for row in rows if self._owner is None or row["owner"] in (self._owner, EVERYONE)
+        }
 
     def codes(self) -> dict[str, list[Edition]]:
         """The editions of each code by its name, newest version first; the current code comes first."""
@@ -219,6 +251,48 @@ class Editions:
         keys = [(row["sha256"], row["code"]) for row in rows]
         return next((one for one in self.all() if (one.sha256, one.code) in keys), None)
 
+    def lost(self) -> list[LostEdition]:
+        """The editions of all owners that are to be restored from their files."""
+        rows = self._database.rows("SELECT * FROM lost_editions ORDER BY id")
+        return [
+            LostEdition(
+                row["id"],
+                Edition(row["code"], row["date"], row["source"], row["sha256"]),
+                json.loads(row["owners"]),
+                row["chosen_at"],
+            )
+            for row in rows
+        ]
+
+    def restore(self, lost: LostEdition, code: Code, places: Places) -> None:
+        """Store a lost edition again, for its owners and in its place among the others."""
+        sha256 = lost.edition.sha256
+        for owner, source in lost.owners.items():
+            editions = Editions(self._database, owner or LOCAL, self._files)
+            saved = editions.save(code, source=source, sha256=sha256, ready=False, places=places)
+            with self._database.transaction() as db:
+                sql = "UPDATE editions SET chosen_at = ? WHERE sha256 = ? AND code = ?"
+                db.execute(sql, [lost.chosen_at, sha256, saved.code])
+
+    def forget_lost(self, lost: LostEdition) -> None:
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM lost_editions WHERE id = ?", [lost.id])
+
+    def restore_references(self, edition_id: int) -> None:
+        """Find the references in an edition's articles again where the stored ones are damaged."""
+        with self._database.transaction() as db:
+            [row] = self._database.rows("SELECT references_checksum FROM editions WHERE id = ?", [edition_id])
+            if is_intact(row["references_checksum"], self._reference_values(edition_id)):
+                return
+            articles = self._database.rows(
+                "SELECT id, number, text FROM articles WHERE edition = ?", [edition_id]
+            )
+            for article in articles:
+                db.execute("DELETE FROM cross_references WHERE article = ?", [article["id"]])
+                _insert_references(db, article["id"], article["number"], article["text"])
+            references = checksum(self._reference_values(edition_id))
+            db.table("editions").update(edition_id, {"references_checksum": references})
+
     def rename_code(self, name: str, new_name: str) -> None:
         """Rename all editions of a code; those that are equal to an edition under the new name are replaced by it.
 
@@ -226,6 +300,12 @@ class Editions:
         """
         with self._database.transaction() as db:
             db.execute("UPDATE OR REPLACE editions SET code = ? WHERE code = ?", [new_name, name])
+            for row in self._database.rows(
+                "SELECT id, date, sha256 FROM editions WHERE code = ?", [new_name]
+            ):
+                value = checksum([new_name, row["date"], row["sha256"]])
+                db.table("editions").update(row["id"], {"checksum": value})
+            self._database.save_index_checksum()  # articles of a replaced edition were removed
 
     def remove(self, edition: Edition) -> None:
         """Remove an edition; what was computed about it goes with its last owner. Conversations stay.
@@ -241,6 +321,7 @@ class Editions:
                 )
                 if not self._sources(edition_id):
                     db.execute("DELETE FROM editions WHERE id = ?", [edition_id])
+            self._database.save_index_checksum()
             if not self._database.rows("SELECT 1 FROM editions WHERE sha256 = ?", [edition.sha256]):
                 self._files.remove(edition.sha256)
 
@@ -292,6 +373,7 @@ class Editions:
         """Raises UnknownArticleError."""
         found = self._load_articles(edition, number)
         if not found:
+            self._load_articles(edition)  # raises an error if it is missing because of damage
             raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
         return found[0]
 
@@ -302,6 +384,7 @@ class Editions:
         expression = self._database.search_expression(words)
         if not expression:
             return []
+        self._database.check_index()
         rows = self._database.rows(
             """
             SELECT number, articles.title, snippet(articles_fts, 1, ?, ?, ' … ', 24) AS excerpt
@@ -321,17 +404,34 @@ class Editions:
         """Numbers of the articles that refer to Article `number`, in order."""
         rows = self._database.rows(
             """
-            SELECT DISTINCT articles.id, number
-            FROM cross_references
-            JOIN articles ON articles.id = cross_references.article
-            JOIN editions ON editions.id = articles.edition
-            WHERE sha256 = ? AND code = ? AND preliminary = 0 AND to_article = ?
-                AND editions.id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
-            ORDER BY articles.id
+            SELECT id, references_checksum FROM editions
+            WHERE sha256 = ? AND code = ?
+                AND id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
             """,
-            [edition.sha256, edition.code, number, self._owner, self._owner],
+            [edition.sha256, edition.code, self._owner, self._owner],
         )
-        return [row["number"] for row in rows]
+        found = []
+        for row in rows:
+            values = list(self._reference_values(row["id"]))
+            if not is_intact(row["references_checksum"], values):
+                raise self._database.report_damage(f"the references of {edition}")
+            referring, referred = values[::4], values[1::4]
+            found += [one for one, to in zip(referring, referred, strict=True) if to == number]
+        return list(dict.fromkeys(found))
+
+    def _reference_values(self, edition_id: int) -> Iterator[str]:
+        """Of each reference in the code itself: the article that it stands in, and what it refers to."""
+        rows = self._database.rows(
+            """
+            SELECT number, to_article, to_paragraph, to_point
+            FROM cross_references JOIN articles ON articles.id = cross_references.article
+            WHERE edition = ? AND preliminary = 0
+            ORDER BY articles.id, cross_references.id
+            """,
+            [edition_id],
+        )
+        for row in rows:
+            yield from row.values()
 
     def _load_articles(self, edition: Edition, number: str | None = None) -> tuple[Article, ...]:
         """All articles of the code itself, or only the one with this number."""
@@ -365,7 +465,7 @@ class Editions:
             )
             for article, rows in groupby(paragraphs, key=lambda row: row["article"])
         }
-        return tuple(
+        loaded = tuple(
             Article(
                 number=row["number"],
                 title=row["title"],
@@ -378,12 +478,51 @@ class Editions:
             )
             for row in articles
         )
+        self._check_articles(edition, articles, loaded, is_whole=number is None)
+        return loaded
+
+    def _check_articles(
+        self,
+        edition: Edition,
+        rows: Sequence[Mapping[str, Any]],
+        articles: Sequence[Article],
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Raises DamagedDatabaseError where an article is not as it was stored, or, of a whole code, is missing."""
+        found = [article_checksum(article) for article in articles]
+        for row, value in zip(rows, found, strict=True):
+            if row["checksum"] not in (None, value):
+                raise self._database.report_damage(f"Article {row['number']} of {edition}")
+        if is_whole:
+            stored = self._database.rows(
+                """
+                SELECT articles_checksum AS value FROM editions
+                WHERE sha256 = ? AND code = ?
+                    AND id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
+                """,
+                [edition.sha256, edition.code, self._owner, self._owner],
+            )
+            # A damaged index finds nothing.
+            is_missing = not stored and any(
+                (one.code, one.sha256) == (edition.code, edition.sha256) for one in self.all()
+            )
+            if is_missing or any(not is_intact(row["value"], found) for row in stored):
+                raise self._database.report_damage(f"the articles of {edition}")
 
 
 def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[str, str]) -> None:
     """`sources`: the name of the file by owner."""
     db.table("edition_owners").insert_all(
-        ({"edition": edition_id, "owner": owner, "source": source} for owner, source in sources.items()),
+        (
+            {
+                "edition": edition_id,
+                "owner": owner,
+                "source": source,
+                "checksum": checksum([edition_id, owner, source]),
+            }
+            for owner, source in sources.items()
+        ),
         replace=True,
     )
 
@@ -402,6 +541,7 @@ def _insert_article(
         "text": article.text,
         "repealed": article.repealed,
         "title_is_own": article.title_is_own,
+        "checksum": article_checksum(article),
     }
     article_id = db.table("articles").insert(record).last_pk
     for paragraph in article.paragraphs:
@@ -413,6 +553,11 @@ def _insert_article(
         )
         if place := places.get((article.number, paragraph.number)):
             insert_place(db, paragraph_id, place)
+    _insert_references(db, article_id, article.number, article.text)
+
+
+def _insert_references(db: sqlite_utils.Database, article_id: Any, number: str, text: str) -> None:
+    """Store what an article refers to."""
     db.table("cross_references").insert_all(
         {
             "article": article_id,
@@ -420,6 +565,6 @@ def _insert_article(
             "to_paragraph": reference.paragraph,
             "to_point": reference.point,
         }
-        for reference in find_references(article.text)
-        if reference.article != article.number
+        for reference in find_references(text)
+        if reference.article != number
     )

@@ -135,9 +135,36 @@ def m008_open_questions(db: sqlite_utils.Database) -> None:
 
 
 @migrations()
+def m009_checksums(db: sqlite_utils.Database) -> None:
+    """See store/checksums.py. What was stored before has none."""
+    db.execute("ALTER TABLE editions ADD COLUMN checksum INTEGER")
+    db.execute("ALTER TABLE editions ADD COLUMN articles_checksum INTEGER")
+    db.execute("ALTER TABLE editions ADD COLUMN references_checksum INTEGER")
+    for table in (
+        "edition_owners",
+        "articles",
+        "token_counts",
+        "calibration_margins",
+        "embeddings",
+        "answers",
+    ):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN checksum INTEGER")
+    db.execute("CREATE TABLE index_checksum (id INTEGER PRIMARY KEY, value INTEGER NOT NULL)")
+    db.execute(  # that could not be read back from a damaged database and are to be ingested anew
+        "CREATE TABLE lost_editions (id INTEGER PRIMARY KEY, code TEXT NOT NULL, date TEXT NOT NULL, "
+        "source TEXT NOT NULL, sha256 TEXT NOT NULL, owners TEXT NOT NULL, chosen_at TEXT NOT NULL)"
+    )
+
+
+@migrations()
 def m010_places(db: sqlite_utils.Database) -> None:
     """Where each paragraph stands in the file of its edition."""
     db.execute(
         "CREATE TABLE places (paragraph INTEGER PRIMARY KEY REFERENCES paragraphs(id) ON DELETE CASCADE, "
         "lines TEXT NOT NULL, page INTEGER NOT NULL, marks TEXT NOT NULL)"
     )
+
+
+@migrations()
+def m011_checksums_of_places(db: sqlite_utils.Database) -> None:
+    db.execute("ALTER TABLE places ADD COLUMN checksum INTEGER")

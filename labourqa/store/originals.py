@@ -14,6 +14,7 @@ from labourqa.errors import StoreError
 from labourqa.files import write_atomically
 from labourqa.law.edition import Edition
 from labourqa.law.places import Box, Mark, Place
+from labourqa.store.checksums import checksum, is_intact
 from labourqa.store.database import Database
 
 _TEXT = "text.txt"
@@ -119,9 +120,9 @@ class Originals:
         return pages
 
     def _rows(self, edition: Edition, articles: Collection[str]) -> list[dict[str, Any]]:
-        return self._database.rows(
+        rows = self._database.rows(
             """
-            SELECT articles.number AS article, paragraphs.number, lines, page, marks
+            SELECT articles.number AS article, paragraphs.number, lines, page, marks, places.checksum
             FROM places
             JOIN paragraphs ON paragraphs.id = places.paragraph
             JOIN articles ON articles.id = paragraphs.article
@@ -138,16 +139,19 @@ class Originals:
                 "owner": self._owner,
             },
         )
+        # A damaged place is as one that is not known.
+        return [row for row in rows if is_intact(row["checksum"], [row["lines"], row["page"], row["marks"]])]
 
 
 def insert_place(db: sqlite_utils.Database, paragraph: Any, place: Place) -> None:
     """`paragraph` is the row's id."""
-    marks = [asdict(mark) for mark in place.marks]
+    lines, marks = json.dumps(place.lines), json.dumps([asdict(mark) for mark in place.marks])
     db.table("places").insert(
         {
             "paragraph": paragraph,
-            "lines": json.dumps(place.lines),
+            "lines": lines,
             "page": place.page,
-            "marks": json.dumps(marks),
+            "marks": marks,
+            "checksum": checksum([lines, place.page, marks]),
         }
     )

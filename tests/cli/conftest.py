@@ -1,9 +1,12 @@
 """Fixtures of the command line's tests."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from labourqa.config import Settings
+from labourqa.pipeline import open_assistant
 from tests.fakes import FakeEngine, fake_models
 
 
@@ -13,6 +16,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LABOURQA_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def embedded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the embedded edition, which takes half a second to store."""
+    settings = Settings(home=tmp_path_factory.mktemp("embedded"))
+    with open_assistant(settings) as assistant:
+        assistant.ingest()
+    return settings.database
+
+
+@pytest.fixture
+def embedded_home(home: Path, embedded_database: Path) -> Path:
+    """The data folder of `home`, with the embedded edition in the database."""
+    shutil.copy(embedded_database, home)
+    return home
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from tests.samples import make_report
     ],
 )
 def test_show_prints_the_law(
-    home: Path, capsys: pytest.CaptureFixture[str], reference: str, text: str
+    embedded_home: Path, capsys: pytest.CaptureFixture[str], reference: str, text: str
 ) -> None:
     assert main(["show", reference]) == 0
     shown = capsys.readouterr()
@@ -37,12 +37,14 @@ def test_show_prints_the_law(
     assert shown.err == ""
 
 
-def test_show_names_the_articles_that_refer_to_one(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_names_the_articles_that_refer_to_one(
+    embedded_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["show", "117"]) == 0
     assert "Referred to in: Art. " in capsys.readouterr().out
 
 
-def test_search_finds_articles(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_search_finds_articles(embedded_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["search", "night work"]) == 0
     assert capsys.readouterr().out.startswith("Art. 117  Specific Rules on Night Work")
 
@@ -69,9 +71,9 @@ def test_ingest_without_a_file_returns_to_the_embedded_edition(
 
 
 def test_a_text_without_articles_is_refused_and_the_old_edition_answers(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    embedded_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (home / "poem.txt").write_text("Roses are red, and have no articles.\n")
+    (embedded_home / "poem.txt").write_text("Roses are red, and have no articles.\n")
     assert main(["show", "117"]) == 0
     before = capsys.readouterr().out
     assert main(["ingest", "poem.txt"]) == 1
@@ -346,7 +348,7 @@ def test_an_answer_that_cannot_be_recorded_is_printed_all_the_same(
     engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before, a question that took a minute was answered with "in use by another program" alone."""
-    assert main(["ingest"]) == 0
+    assert main(["ingest", "nowhere.txt"]) == 0
     assert main(["ask", "How is night work paid?"]) == 0
     monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
     capsys.readouterr()

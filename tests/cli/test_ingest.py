@@ -138,6 +138,7 @@ def test_a_setting_that_chooses_another_code_is_named(
     assert "The setting code = 'holidays' decides which code is used.\n" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_stores_a_third_code_leaves_the_others_as_they_were(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

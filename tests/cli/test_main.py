@@ -36,10 +36,10 @@ from tests.samples import TWO_ACTS
     ],
 )
 def test_a_mistake_is_one_sentence_on_stderr_and_exit_status_1(
-    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
+    embedded_home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str
 ) -> None:
     if arguments[-1].startswith("missing.pdf/"):
-        (home / "missing.pdf").write_text("a file where a folder should be")
+        (embedded_home / "missing.pdf").write_text("a file where a folder should be")
     assert main(arguments) == 1
     shown = capsys.readouterr()
     assert shown.err.startswith("labourqa: ")
@@ -84,7 +84,7 @@ def test_wrong_usage_is_exit_status_2(
     ],
 )
 def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
-    home: Path,
+    embedded_home: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     error: BaseException,
@@ -103,7 +103,7 @@ def test_an_interrupted_command_and_one_without_memory_end_with_a_sentence(
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, EOFError, OSError])
 def test_a_bug_keeps_its_traceback(
-    home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+    embedded_home: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     def load_models(*_: object) -> None:
         raise error

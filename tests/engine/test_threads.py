@@ -5,6 +5,8 @@ import torch
 
 from labourqa.engine.threads import choose_threads, run_in_parallel
 
+pytestmark = pytest.mark.model  # torch is loaded
+
 
 def test_no_more_threads_are_used_than_cores_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= choose_threads() <= torch.get_num_threads()

@@ -60,14 +60,27 @@ def serve(
 
 @pytest.fixture
 def start_server(tmp_path: Path) -> Iterator[StartServer]:
-    """Starts a server of small_code(); it ends with the test."""
+    """Starts a server of small_code() with an empty history; it ends with the test."""
+    with _server_starter(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server of small_code() for all tests of a module that do not mind the questions of the others."""
+    with _server_starter(tmp_path_factory.mktemp("server")) as start:
+        yield start(requests_per_minute=1_000_000)
+
+
+@contextmanager
+def _server_starter(home: Path) -> Iterator[StartServer]:
     with ExitStack() as stack:
 
         def start(engine: FakeEngine | None = None, **options: Any) -> RunningServer:
             """`options`: settings, and the options of `serve`."""
             engine = engine or FakeEngine()
             names = Settings.__dataclass_fields__.keys() & options.keys()
-            settings = Settings(home=tmp_path, **{name: options.pop(name) for name in names})
+            settings = Settings(home=home, **{name: options.pop(name) for name in names})
             with Store(settings.database) as store:
                 store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
             url, service = stack.enter_context(serve(settings, fake_models(engine), **options))
@@ -75,8 +88,3 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
             return RunningServer(url, service, engine, client)
 
         yield start
-
-
-@pytest.fixture
-def server(start_server: StartServer) -> RunningServer:
-    return start_server()

@@ -64,7 +64,8 @@ def problem_of(response: httpx2.Response) -> str:
     return str(document["detail"])
 
 
-def test_the_answer_is_the_report_and_it_is_logged(server: RunningServer) -> None:
+def test_the_answer_is_the_report_and_it_is_logged(start_server: StartServer) -> None:
+    server = start_server()
     response = server.ask()
     assert response.status_code == 200
     report = Report.from_json(response.json())
@@ -197,10 +198,11 @@ def test_an_error_is_one_sentence(server: RunningServer, path: str, status: int,
 def test_a_wrong_question_is_refused_before_anything_is_read(
     server: RunningServer, body: dict[str, Any], sentence: str
 ) -> None:
+    read = len(server.engine.score_calls)
     response = server.client.post("/ask", json=body)
     assert response.status_code == 422
     assert problem_of(response).startswith(sentence)
-    assert server.engine.score_calls == []
+    assert len(server.engine.score_calls) == read
 
 
 def test_a_body_that_is_too_large_is_refused_however_it_is_sent(server: RunningServer) -> None:
@@ -265,7 +267,8 @@ def test_the_state_says_whether_the_models_are_loaded(server: RunningServer) -> 
     assert server.client.get("/health/ready").status_code == 200
 
 
-def test_metrics_count_requests_answers_and_tokens(server: RunningServer) -> None:
+def test_metrics_count_requests_answers_and_tokens(start_server: StartServer) -> None:
+    server = start_server()
     server.ask()
     server.client.get("/articles/2")
     shown = server.client.get("/metrics").text

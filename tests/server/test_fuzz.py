@@ -15,10 +15,11 @@ from tests.conftest import small_code
 from tests.fakes import FakeEngine, fake_models
 from tests.server.conftest import serve
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = 25  # of each address; of right requests and of wrong ones
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_no_request_makes_an_error_of_the_server(tmp_path: Path, mode: schemathesis.GenerationMode) -> None:
     options = Settings(home=tmp_path, requests_per_minute=1_000_000)

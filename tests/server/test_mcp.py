@@ -17,7 +17,7 @@ from tests.server.conftest import CODE_ID, QUESTION, RunningServer
 Connect = Callable[[], Client]
 
 
-@pytest.fixture(params=["http", "http of 2025", "stdio"])
+@pytest.fixture(params=["http", "http of 2025", pytest.param("stdio", marks=pytest.mark.slow)])
 def connect(request: pytest.FixtureRequest, server: RunningServer) -> Connect:
     """Connects a client over each transport; one speaks the protocol of before 2026."""
     if request.param == "stdio":

@@ -93,13 +93,13 @@ def test_a_follow_up_is_understood_from_the_messages(client: openai.OpenAI, serv
     assert "Understood as: How long is study leave? And for a wedding?" in (
         completion.choices[0].message.content or ""
     )
-    assert server.engine.score_calls[0].question == "How long is study leave? And for a wedding?"
+    assert server.engine.score_calls[-1].question == "How long is study leave? And for a wedding?"
 
 
 def test_text_in_parts_is_read(client: openai.OpenAI, server: RunningServer) -> None:
     parts: Any = [{"type": "text", "text": "How is night work"}, {"type": "text", "text": "paid?"}]
     client.chat.completions.create(model=CODE_ID, messages=[{"role": "user", "content": parts}])
-    assert server.engine.score_calls[0].question == "How is night work paid?"
+    assert server.engine.score_calls[-1].question == "How is night work paid?"
 
 
 def test_what_an_answer_leaves_open_is_said(client: openai.OpenAI) -> None:
@@ -164,11 +164,12 @@ def test_a_clients_own_prompts_are_answered_without_reading_the_code(
         'JSON format: { "title": "your concise title here" }\n### Chat History:\n<chat_history>\n'
         f"USER: {QUESTION}\nASSISTANT: One and a half times.\n</chat_history>"
     )
+    read = len(server.engine.score_calls)
     completion = client.chat.completions.create(model=CODE_ID, messages=[user(task)])
     assert json.loads(completion.choices[0].message.content or "") == {"title": "How is night work paid"}
     stream = client.chat.completions.create(model=CODE_ID, messages=[user(task)], stream=True)
     text = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
     assert json.loads(text) == {"title": "How is night work paid"}
-    assert server.engine.score_calls == []
+    assert len(server.engine.score_calls) == read
     with Store(server.service.settings.database, owner=CLIENTS) as store:
-        assert store.conversations.search() == []
+        assert not any("### Task" in question for _, question in store.conversations.questions())

@@ -114,7 +114,7 @@ def test_an_answer_in_another_format_is_one_sentence(tmp_path: Path, content: st
     with Store(path) as store:
         answer, conversation = store.conversations.log(make_report())
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE answers SET report = ?", [content])
+        db.execute("UPDATE answers SET report = ?, checksum = NULL", [content])
     with (
         Store(path) as store,
         pytest.raises(StoreError, match=f"Answer {answer} .* delete its conversation"),

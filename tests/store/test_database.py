@@ -13,6 +13,7 @@ from labourqa.errors import StoreError
 from labourqa.law.structure import Code
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code
+from tests.samples import make_report
 
 
 @pytest.mark.parametrize("content", [b"this is no database " * 100, b"SQLite format 3\0" + b"\xff" * 5000])
@@ -149,6 +150,7 @@ def run_unprivileged(code: str, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 @pytest.mark.parametrize("mode", [0o444, 0o644], ids=["file and folder", "folder alone"])
 def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> None:
@@ -165,6 +167,7 @@ def test_a_database_that_may_only_be_read_is_read(tmp_path: Path, mode: int) -> 
     assert "set LABOURQA_HOME to another folder" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     open_to_all(tmp_path)
@@ -177,9 +180,12 @@ def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     assert "set LABOURQA_HOME to another folder" in sentence
 
 
-def test_damage_left_by_a_crash_is_found_when_the_database_is_opened(tmp_path: Path, code: Code) -> None:
+def test_damage_left_by_a_crash_is_found_and_repaired_when_nobody_else_uses_the_database(
+    tmp_path: Path, code: Code
+) -> None:
     path = tmp_path / "x.db"
     with Store(path) as store:
+        answer, conversation = store.conversations.log(make_report())
         store.editions.save(code, source="x", sha256="1" * 64)
     content = bytearray(path.read_bytes())
     content[40 * 4096 : 40 * 4096 + 64] = b"\xff" * 64  # the header of a page
@@ -189,6 +195,9 @@ def test_damage_left_by_a_crash_is_found_when_the_database_is_opened(tmp_path: P
         other.execute("CREATE TABLE x (y)")
         other.commit()
         assert Path(f"{path}-wal").stat().st_size
-        with pytest.raises(StoreError, match=r"is damaged .+ move it away and run `labourqa ingest`"):
+        with pytest.raises(StoreError, match=r"is damaged, and another program uses it; end"):
             Store(path)
     other.close()
+    with Store(path) as store:
+        assert [one.id for one in store.conversations.answers(conversation)] == [answer]
+    assert list(tmp_path.glob("x.db.*.damaged"))  # is kept
