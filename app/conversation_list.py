@@ -1,5 +1,9 @@
 """The sidebar's list of earlier conversations: search, open, rename and delete."""
 
+from datetime import UTC, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
 import navigation
 import streamlit as st
 from visitor import open_store
@@ -8,7 +12,11 @@ from labourqa.store.conversations import Conversation
 from labourqa.text import escape_markdown
 
 LISTED = 30
-TITLE_CHARACTERS = 24  # as many as fit beside the menu
+TITLE_CHARACTERS = 80  # as many as fit into two or three lines beside the menu
+_STYLE = """<style>
+[class*="st-key-open-conversation-"] button { justify-content: flex-start; text-align: left; }
+[class*="st-key-open-conversation-"] button p { white-space: normal; overflow-wrap: anywhere; }
+</style>"""
 
 
 def show() -> None:
@@ -25,8 +33,11 @@ def show() -> None:
         found = store.conversations.search(words)
     if words and not found:
         st.caption("No conversation has these words.")
-    for conversation in found[:LISTED]:
-        _show_conversation(conversation)
+    st.html(_STYLE)
+    for day, conversations in groupby(found[:LISTED], _describe_day):
+        st.caption(day)
+        for conversation in conversations:
+            _show_conversation(conversation)
     if len(found) > LISTED:
         st.caption(f"{len(found) - LISTED} more; search for them.")
 
@@ -39,6 +50,17 @@ def open_conversation(conversation: int | None) -> None:
     st.switch_page(navigation.ASK, query_params={"conversation": str(conversation)} if conversation else None)
 
 
+def _describe_day(conversation: Conversation) -> str:
+    """The day of its last question where the visitor is."""
+    zone = st.context.timezone
+    here = ZoneInfo(zone) if zone else UTC
+    asked, today = (
+        one.astimezone(here).date()
+        for one in (datetime.fromisoformat(conversation.asked_at), datetime.now(UTC))
+    )
+    return {0: "Today", 1: "Yesterday"}.get((today - asked).days, asked.isoformat())
+
+
 def _show_conversation(conversation: Conversation) -> None:
     is_open = conversation.id == st.session_state.get("conversation")
     with st.container(
@@ -46,9 +68,9 @@ def _show_conversation(conversation: Conversation) -> None:
     ):
         if st.button(
             escape_markdown(_shorten(conversation.title)),
-            key=f"open-{conversation.id}",
+            key=f"open-conversation-{conversation.id}",
             type="secondary" if is_open else "tertiary",
-            help=escape_markdown(f"{conversation.title} ({conversation.asked_at[:10]})"),
+            width="stretch",
         ):
             open_conversation(conversation.id)
         chosen = st.menu_button("Edit", ["Rename", "Delete"], type="tertiary", key=f"menu-{conversation.id}")

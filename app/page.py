@@ -25,6 +25,8 @@ with user_errors():
     else:
         visitor.forget_other_owner()
         page = st.navigation(navigation.pages())
+        st.session_state["page-before"] = st.session_state.get("page")
+        st.session_state.page = page.url_path
         with st.sidebar:
             show_loading()
             conversation_list.show()
