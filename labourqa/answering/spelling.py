@@ -24,7 +24,11 @@ MIN_FREQUENCY = 1e6  # of other words: a rarer one is not what was meant
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _WORD = re.compile(r"(?<![\w'’.@/^-])[a-z]+(?![\w'’@/^-]|\.\w)")
 _SHORT_FORMS = frozenset(
-    ["dont", "doesnt", "didnt", "cant", "couldnt", "wont", "wouldnt", "shouldnt", "isnt", "arent", "wasnt", "werent", "hasnt", "havent", "hadnt", "whats", "whos", "thats", "theres", "youre", "theyre", "weve", "theyve", "youve", "shes"]
+    re.findall(
+        r"\w+",
+        "dont doesnt didnt cant couldnt wont wouldnt shouldnt isnt arent wasnt werent hasnt havent hadnt whats whos thats "
+        "theres youre theyre weve theyve youve shes",
+    )
 )
 _stem = lru_cache(100_000)(stemmer("english").stemWord)
 
