@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -395,7 +396,7 @@ class Assistant:
 
     def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
-        if self.models.engine.scoring_mode != "query_likelihood":
+        if self.models.engine.scoring_mode == "yes_no":
             return None
         return detect_mismatch(question, _sample_law(articles))
 
@@ -415,7 +416,9 @@ class Assistant:
         """Let the model score `articles` for the question: each by its best window."""
         numbers = {article.number for article in articles}
         windows = [window for window in code.windows if window.number in numbers]
-        reader = ArticleReader(self.models, self.store, self.settings, self.method, code.edition)
+        reader = ArticleReader(
+            self.models, self.store, self.settings, self.method, code.edition, code.articles
+        )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
@@ -469,7 +472,14 @@ def open_assistant(settings: Settings, progress: Progress | None = None) -> Iter
 
 
 def erase_old_conversations(settings: Settings) -> None:
-    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    """Erase the conversations and lists of questions of all owners that are older than `keep_days`.
+
+    Raises StoreError.
+    """
     if settings.keep_days is not None:
         with Store(settings.database, owner=None) as store:
             store.conversations.erase_older(settings.keep_days)
+        oldest = time.time() - settings.keep_days * 86_400
+        for path in settings.lists.rglob("list"):
+            if path.parent.stat().st_mtime < oldest:
+                shutil.rmtree(path.parent)
