@@ -26,8 +26,8 @@ _WORD = re.compile(r"(?<![\w'’.@/^-])[a-z]+(?![\w'’@/^-]|\.\w)")
 _SHORT_FORMS = frozenset(
     re.findall(
         r"\w+",
-        "dont doesnt didnt cant couldnt wont wouldnt shouldnt isnt arent wasnt werent hasnt havent hadnt whats whos thats "
-        "theres youre theyre weve theyve youve shes",
+        "dont doesnt didnt cant couldnt wont wouldnt shouldnt isnt arent wasnt werent hasnt havent hadnt whats whos "
+        "thats theres youre theyre weve theyve youve shes",
     )
 )
 _stem = lru_cache(100_000)(stemmer("english").stemWord)
