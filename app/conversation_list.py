@@ -13,6 +13,7 @@ from labourqa.store.conversations import Conversation
 from labourqa.text import escape_markdown
 
 LISTED = 30
+WATCH_SECONDS = 3  # between two looks for changes that another tab of this visitor made
 TITLE_CHARACTERS = 80  # as many as fit into two or three lines beside the menu
 _STYLE = """<style>
 [class*="st-key-open-conversation-"] button { justify-content: flex-start; text-align: left; }
@@ -32,6 +33,7 @@ def show() -> None:
             key="search-conversations",
         )
         found = store.conversations.search(words)
+        version = store.conversations.version()
     if words and not found:
         st.caption(_("No conversation has these words."))
     st.html(_STYLE)
@@ -41,6 +43,25 @@ def show() -> None:
             _show_conversation(conversation)
     if len(found) > LISTED:
         st.caption(_("{count} more; search for them.").format(count=len(found) - LISTED))
+    _watch(version)
+
+
+def _watch(version: str) -> None:
+    """Run the page anew when the conversations change in another tab, or were answered there."""
+    in_page_run = True
+
+    @st.fragment(run_every=WATCH_SECONDS)
+    def watch() -> None:
+        # Running the page anew from within its own run would lose the click that started that run.
+        if in_page_run:
+            return
+        with open_store() as store:
+            is_changed = store.conversations.version() != version
+        if is_changed:
+            st.rerun()
+
+    watch()
+    in_page_run = False
 
 
 def open_conversation(conversation: int | None) -> None:

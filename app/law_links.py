@@ -39,6 +39,7 @@ _follow_links: Any = st.components.v2.component(
   }
   const background = getComputedStyle(document.querySelector(".stApp")).backgroundColor
   document.documentElement.style.setProperty("--page-background", background)
+  document.documentElement.dataset.followsLinks = "yes"
   document.addEventListener("click", onClick, true)
   document.addEventListener("keydown", onKey)
   if (data.open !== (window.openArticle ?? "")) {

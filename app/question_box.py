@@ -11,6 +11,7 @@ from language import _, format_number
 from labourqa.answering.question import MAX_QUESTION_CHARACTERS, MAX_READ_WORDS
 
 COUNTED_FROM = 300  # characters; a shorter question needs no counter
+SETTLE_MILLISECONDS = 3_000  # in which the elements of a page appear, on a slow machine
 _assist: Any = st.components.v2.component(
     "question_box",
     html='<p role="status" aria-live="polite"></p>',
@@ -42,7 +43,7 @@ p:empty { display: none; }
   document.addEventListener("click", onClick, true)
   count()
 
-  // The elements of the page appear one after the other, so it looks for them several times.
+  // The elements of the page appear one after the other, and those above move those below.
   if (data.moment !== window.questionBoxMoment) {
     window.questionBoxMoment = data.moment
     let userMoved = false
@@ -50,13 +51,16 @@ p:empty { display: none; }
     for (const name of ["wheel", "touchmove", "keydown", "pointerdown"]) {
       window.addEventListener(name, note, { once: true, capture: true, passive: true })
     }
-    for (const delay of [0, 100, 300, 700]) setTimeout(() => {
-      if (userMoved) return
+    const focused = () => [document.body, box()].includes(document.activeElement)
+    const until = Date.now() + data.settleMs
+    const settle = () => {
+      if (userMoved || data.moment !== window.questionBoxMoment) return
       const questions = document.querySelectorAll('[class*="st-key-question-of-"]')
       questions[questions.length - 1]?.scrollIntoView({ block: "start" })
-      const open = document.querySelector(".st-key-article-pane, [role=dialog]")
-      if (!isPhone() && !open) box()?.focus({ preventScroll: true })
-    }, delay)
+      if (!isPhone() && focused()) box()?.focus({ preventScroll: true })
+      if (Date.now() < until) setTimeout(settle, 150)
+    }
+    settle()
   }
   return () => {
     document.removeEventListener("input", onInput, true)
@@ -75,6 +79,7 @@ def assist(moment: str, pace: tuple[float, float] | None) -> None:
     _assist(
         data={
             "moment": moment,
+            "settleMs": SETTLE_MILLISECONDS,
             "limit": MAX_QUESTION_CHARACTERS,
             "countedFrom": COUNTED_FROM,
             "readWords": MAX_READ_WORDS,

@@ -12,7 +12,7 @@ import question_box
 import streamlit as st
 from asking import Asking
 from language import _, ngettext
-from messages import describe_progress, show_error
+from messages import describe_duration, describe_progress, show_error
 from visitor import current_edition, find_edition, open_store
 
 from labourqa.answering.export import to_docx, to_json, to_markdown
@@ -21,6 +21,7 @@ from labourqa.config import REFERENCE_CASES
 from labourqa.errors import LabourQAError
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
+from labourqa.large_code import WHOLE_CODE_CHARACTERS
 from labourqa.law.edition import Edition
 from labourqa.store.conversations import OpenQuestion
 from labourqa.text import escape_markdown
@@ -28,6 +29,9 @@ from labourqa.text import escape_markdown
 ASSISTANT_AVATAR = ":material/balance:"
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
+FIRST_READING_SECONDS = (
+    180 / 405_000
+)  # for each character: the embedded code takes up to 3 minutes on 2 cores
 FIRST_READING = "reading the code once"  # the activity that builds the prefix cache
 _STYLE = """<style>
 .only-spoken { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
@@ -151,6 +155,7 @@ def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> N
     if not answers:
         assert edition is not None
         edition_chooser.show(edition, "ask-edition")
+        _show_first_reading(edition)
     elif edition:
         st.caption(
             ":material/gavel: "
@@ -165,6 +170,21 @@ def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> N
                     edition=removed
                 )
             )
+        )
+
+
+def _show_first_reading(edition: Edition) -> None:
+    """Before the first question to a code that was not prepared yet: how long that takes."""
+    with open_store() as store:
+        if store.editions.is_ready(edition):
+            return
+        characters = sum(len(article.text) for article in store.editions.articles(edition))
+    if characters <= WHOLE_CODE_CHARACTERS:  # a larger code is not read whole
+        duration = describe_duration(characters * FIRST_READING_SECONDS)
+        st.caption(
+            _(
+                "The model reads this code once before its first answer: {duration} on two processor cores."
+            ).format(duration=duration)
         )
 
 

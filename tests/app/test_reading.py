@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from labourqa.config import Settings
@@ -47,18 +49,23 @@ def page(new_visitor: NewVisitor, address: str) -> Page:
     return page
 
 
-def scrolled_to_question(page: Page) -> bool:
-    box = page.locator('[class*="st-key-question-of-"]').last.bounding_box()
-    return box is not None and 0 <= box["y"] < 150
+def expect_scrolled_to_question(page: Page) -> None:
+    page.wait_for_function(
+        """() => {
+          const questions = document.querySelectorAll('[class*="st-key-question-of-"]')
+          const top = [...questions].at(-1).getBoundingClientRect().top
+          return 0 <= top && top < 150
+        }"""
+    )
 
 
 def test_the_page_shows_the_question_and_the_beginning_of_its_answer(page: Page) -> None:
     expect(page.get_by_test_id("stChatMessage").first).to_be_in_viewport()
-    assert scrolled_to_question(page)
+    expect_scrolled_to_question(page)
     page.reload()
     expect(page.get_by_text("articles read,")).to_be_visible()
     expect(page.get_by_test_id("stChatMessage").first).to_be_in_viewport()
-    assert scrolled_to_question(page)
+    expect_scrolled_to_question(page)
     expect(page.get_by_role("heading", level=1)).to_have_text(QUESTION)
 
 
@@ -77,6 +84,9 @@ def test_an_article_opens_beside_the_answer_and_back_leads_through_what_was_read
     expect(pane.get_by_role("heading", name="Article 72.")).to_be_visible()
     first = page.url
     expect(pane.locator('[class*="st-key-cited-"]')).to_be_in_viewport()
+    expect(page.locator("html")).to_have_attribute(
+        "data-follows-links", "yes"
+    )  # later than the pane where it is slow
     pane.get_by_role("link", name="Article 72^1").click()
     expect(pane.get_by_role("heading", name="Article 72¹.")).to_be_visible()
     page.go_back()
@@ -85,6 +95,55 @@ def test_an_article_opens_beside_the_answer_and_back_leads_through_what_was_read
     page.keyboard.press("Escape")
     expect(pane).to_be_hidden()
     page.wait_for_url(re.compile(r"\?conversation=\d+$"))
+
+
+def test_the_keyboard_alone_opens_and_closes_an_article(page: Page) -> None:
+    link = page.get_by_test_id("stChatMessage").get_by_role("link", name=re.compile(r"Art\. \d")).first
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-article-pane")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".st-key-article-pane")).to_be_hidden()
+    expect(link).to_be_focused()
+
+
+def test_two_tabs_of_one_person_agree(page: Page) -> None:
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("articles read,")).to_have_count(1)
+    ask(other, "And what about a business trip?")
+    expect(page.get_by_text("articles read,")).to_have_count(2)
+    expect(
+        page.get_by_test_id("stChatMessage").get_by_text("And what about a business trip?")
+    ).to_be_visible()
+    other.close()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_no_page_has_a_serious_violation_of_accessibility(
+    page: Page, colours: Literal["light", "dark"]
+) -> None:
+    conversation, address = page.url, page.url.split("?")[0]
+    page.emulate_media(color_scheme=colours)
+    place = "code=Labour Code@000000000000&article=72&paragraph=2"
+    paths = (
+        f"{conversation.removeprefix(address)}&{place}",
+        f"reader?{place}",
+        "compare",
+        "evaluate",
+        "settings",
+        "",
+    )
+    for path in paths:
+        page.goto(f"{address}{path}")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_test_id("stStatusWidget")).to_be_hidden()
+        violations = Axe().run(page).response["violations"]
+        serious = [one for one in violations if one["impact"] in ("serious", "critical")]
+        assert [
+            (one["id"], node["html"], node["failureSummary"]) for one in serious for node in one["nodes"]
+        ] == []
+    page.goto(conversation)
 
 
 def test_a_long_question_is_counted_before_it_is_sent(page: Page) -> None:
@@ -115,4 +174,10 @@ def test_on_a_phone_the_menu_closes_and_the_article_covers_the_page(
     assert (box["x"], box["width"]) == (0, PHONE["width"])
     page.get_by_role("button", name="Close").click()
     expect(page.locator(".st-key-article-pane")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_with_a_zoom_of_200_percent_nothing_hangs_over_the_edge(page: Page) -> None:
+    page.set_viewport_size({"width": DESKTOP["width"] // 2, "height": DESKTOP["height"] // 2})
+    expect(page.get_by_test_id("stChatInputTextArea")).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
