@@ -1,6 +1,7 @@
 """An answer on the page: its text with links to the law, its source, feedback, and details on demand."""
 
 import answer_details
+import answer_tools
 import copy_button
 import quotation_view
 import streamlit as st
@@ -101,6 +102,7 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
         forms |= {"Copy the short form": to_short_text(report), "Copy as an e-mail": to_email(report)}
     with st.container(horizontal=True, vertical_alignment="center"):
         copy_button.show(forms, key=f"{key}-copy")
+        answer_tools.show(logged, key)
         if logged.id is None:
             return
         thumbs = st.feedback(
@@ -120,6 +122,8 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
             on_change=_save_feedback,
             args=(logged.id, key),
         )
+    if thumbs == 0:
+        answer_tools.show_right_articles(logged, key)
 
 
 def _save_feedback(answer: int, key: str) -> None:

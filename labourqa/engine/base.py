@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from labourqa.law.structure import Article
-from labourqa.methods import BatchingStrategy, ScoringMode
+from labourqa.methods import BatchingStrategy, LogitScoring, ScoringMode
 
 SMALL_MODEL_PARAMETERS = 1_000_000_000
 """Below this size a model's yes or no follows the article's length, and its prose contradicts its sources."""
@@ -109,7 +109,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def scoring_mode(self) -> Literal["yes_no", "query_likelihood"]:
+    def scoring_mode(self) -> LogitScoring:
         """The scoring mode that the model is good for in one forward pass."""
         ...
 
