@@ -30,6 +30,7 @@ _STYLE = """<style>
   }
   [data-testid="stMain"] { margin-right: min(28rem, 38vw); width: auto; }
 }
+@media print { .st-key-article-pane { display: none; } [data-testid="stMain"] { margin-right: 0; } }
 </style>"""
 
 

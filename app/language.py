@@ -89,6 +89,6 @@ def message_names() -> tuple[str, ...]:
     return (
         _("New list"), _("New evaluation"),
         _("added"), _("removed"), _("renumbered"), _("changed"), _("unchanged"),
-        _("quoted"), _("written"), _("refused"),
+        _("auto"), _("quoted"), _("written"), _("refused"),
         _("articles read"), _("questions asked"), _("questions before this one"), _("reading the code once"),
     )  # fmt: skip

@@ -5,6 +5,7 @@ python scripts/update_messages.py lv         # begins another one
 """
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def update(language: str) -> str:
         include_lineno=False,
         no_location=True,
     )
-    return written.getvalue().decode()
+    # Without the times of writing, the same messages give the same file.
+    return re.sub(r'"(?:POT-Creation|PO-Revision)-Date: .*\n', "", written.getvalue().decode())
 
 
 def locate(language: str) -> Path:

@@ -69,6 +69,7 @@ def _show_visitor_settings() -> None:
         default=settings.answer,
         required=True,
         key="answer-kind",
+        format_func=_,
         help=_(
             "quoted: the code's own words; written: the model's words, each sentence checked against the code; "
             "auto: written by models with a billion parameters or more"
