@@ -13,6 +13,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+_NEEDED = "Language:|Plural-Forms:|MIME-Version:|Content-"
 APP = Path(__file__).parents[1] / "app"
 
 
@@ -36,6 +37,7 @@ def update(language: str) -> str:
             catalog = read_po(file, locale=language)
     catalog.update(messages, no_fuzzy_matching=True)
     catalog.obsolete.clear()
+    catalog.header_comment = "# Messages of the page; see app/language.py and scripts/update_messages.py."
     written = io.BytesIO()
     write_po(
         written,
@@ -46,8 +48,8 @@ def update(language: str) -> str:
         include_lineno=False,
         no_location=True,
     )
-    # Without the times of writing, the same messages give the same file.
-    return re.sub(r'"(?:POT-Creation|PO-Revision)-Date: .*\n', "", written.getvalue().decode())
+    # The header keeps what is needed to read the file, so that the same messages give the same file.
+    return re.sub(rf'"(?!{_NEEDED})[A-Z][\w-]+: .*\\n"\n', "", written.getvalue().decode())
 
 
 def locate(language: str) -> Path:
