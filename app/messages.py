@@ -34,11 +34,11 @@ def describe_progress(what: str, done: float, total: float, started: float | Non
 
 
 def describe_time_left(started: float, share: float) -> str:
-    """ ", about 5 s left", or "" while there is nothing to judge by. `started` is a time.monotonic()."""
+    """ " (about 5 s left)", or "" while there is nothing to judge by. `started` is a time.monotonic()."""
     elapsed = time.monotonic() - started
     if elapsed < JUDGED_AFTER or not 0 < share < 1:
         return ""
-    return f", {describe_duration(elapsed * (1 - share) / share)} left"
+    return f" ({describe_duration(elapsed * (1 - share) / share)} left)"
 
 
 def describe_duration(seconds: float) -> str:
