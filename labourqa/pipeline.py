@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from labourqa.answering.short_answer import choose_short_answer
 from labourqa.answering.spelling import load_corrector
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, UncertainCodeError
+from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
@@ -60,6 +60,7 @@ _log = logging.getLogger(__name__)
 
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
+READ_AHEAD = 16  # questions of an evaluation that a server reads each article for, before the next article
 LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
@@ -356,9 +357,19 @@ class Assistant:
     ) -> list[Report]:
         """The report of every case, in order; with `out`, an interrupted run resumes from that file."""
         edition = edition or self.current_edition()
+        questions = [case.question for case in cases]
+        ahead: set[str] = set()
+
+        def ask(question: str) -> Report:
+            if question not in ahead:
+                start = questions.index(question)
+                ahead.update(questions[start : start + READ_AHEAD])
+                self._read_ahead(edition, questions[start : start + READ_AHEAD])
+            return self.ask(question, edition=edition)
+
         return evaluate_cases(
             cases,
-            lambda question: self.ask(question, edition=edition),
+            ask,
             run=self.describe_run(edition),
             out=out,
             show_more=count_up(self.progress, "questions asked", len(cases)),
@@ -420,6 +431,21 @@ class Assistant:
             self.models, self.store, self.settings, self.method, code.edition, code.articles
         )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
+
+    def _read_ahead(self, edition: Edition, questions: Sequence[str]) -> None:
+        """Let a server read each article for all these questions at once."""
+        engine, method = self.models.engine, self.method
+        if not engine.info.server_url or method.name == "shortlist":
+            return
+        understood = []
+        for question in questions:
+            with suppress(QuestionError):  # which `ask` raises when it is this question's turn
+                understood.append(resolve_question(question, None).text)
+        with self.prepare(edition) as code:
+            if not code.large:
+                scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
+                show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
+                engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
         """Let the model write from the best windows of the selected articles, as many as its context holds."""
