@@ -7,19 +7,18 @@ from language import _
 
 _copy = st.components.v2.component(
     "copy_text",
-    html='<div></div><span role="status"></span>',
+    html='<span class="buttons"></span><span role="status"></span>',
     css="""
-div { display: inline; }
 button {
   background: none; border: 0; border-radius: var(--st-base-radius); color: var(--st-text-color);
   cursor: pointer; font: inherit; padding: 0.4rem 0.5rem; min-height: 2rem;
 }
 button:hover, button:focus-visible { color: var(--st-link-color); text-decoration: underline; }
 button:focus-visible { outline: 2px solid var(--st-primary-color); }
-span { margin-left: 0.3rem; }
+[role="status"] { margin-left: 0.3rem; }
 """,
     js="""export default function ({ data, parentElement }) {
-  const status = parentElement.querySelector("span")
+  const status = parentElement.querySelector('[role="status"]')
   const copy = async (text) => {
     try {
       await navigator.clipboard.writeText(text)
@@ -34,7 +33,7 @@ span { margin-left: 0.3rem; }
     status.textContent = data.done
     setTimeout(() => { status.textContent = "" }, 5000)
   }
-  const box = parentElement.querySelector("div")
+  const box = parentElement.querySelector(".buttons")
   const labels = Object.keys(data.texts)
   // The buttons stay when the page is drawn anew: a click on one that is replaced meanwhile would be lost.
   while (box.children.length < labels.length) box.append(document.createElement("button"))

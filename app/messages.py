@@ -39,11 +39,11 @@ def describe_progress(what: str, done: float, total: float, started: float | Non
 
 
 def describe_time_left(started: float, share: float) -> str:
-    """ ", about 5 s left", or "" while there is nothing to judge by. `started` is a time.monotonic()."""
+    """ " (about 5 s left)", or "" while there is nothing to judge by. `started` is a time.monotonic()."""
     elapsed = time.monotonic() - started
     if elapsed < JUDGED_AFTER or not 0 < share < 1:
         return ""
-    return _(", {duration} left").format(duration=describe_duration(elapsed * (1 - share) / share))
+    return _(" ({duration} left)").format(duration=describe_duration(elapsed * (1 - share) / share))
 
 
 def describe_duration(seconds: float) -> str:
