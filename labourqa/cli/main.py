@@ -16,7 +16,7 @@ from labourqa.text import is_unicode, printable
 
 # Each is a module of labourqa.cli.commands; here is the first sentence of its help.
 COMMANDS = {
-    "ask": "Answer a question.",
+    "ask": "Answer a question, or all questions of a file.",
     "chat": "Answer questions and follow-up questions.",
     "ingest": "Read a labour code into the database.",
     "codes": "List, choose, rename or remove codes.",
@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": "Compare the methods of reading the whole code on this machine.",
     "models": "List, fetch or verify model files.",
     "history": "List the questions that you asked on this machine.",
+    "feedback": "List the answers that readers found helpful or not.",
     "ui": "Open the page in a browser.",
     "serve": "Serve the page and the HTTP interfaces.",
     "mcp": "Serve a desktop client over the Model Context Protocol.",

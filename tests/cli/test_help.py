@@ -16,7 +16,7 @@ ANSWER_OPTIONS = MODEL_OPTIONS | {
     "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
-    "ask": ANSWER_OPTIONS,
+    "ask": ANSWER_OPTIONS | {"--file", "--out"},
     "chat": ANSWER_OPTIONS,
     "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
     "codes": {"--all"},
@@ -31,6 +31,7 @@ OPTIONS = {
     },
     "models": set[str](),
     "history": {"--all", "--erase"},
+    "feedback": {"--all", "--export"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
     "serve": (ANSWER_OPTIONS - {"--json"}) | {"--host", "--port", "--allow-origin", "--log-questions"},
     "mcp": ANSWER_OPTIONS - {"--json"},
