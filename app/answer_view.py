@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import answer_details
+import answer_tools
 import article_view
 import copy_button
 import streamlit as st
@@ -108,6 +109,7 @@ def _show_reference_buttons(
 def _show_actions(logged: LoggedAnswer, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         copy_button.show(_text_to_copy(logged.report), key=f"{key}-copy")
+        answer_tools.show(logged, key)
         if logged.id is None:
             return
         thumbs = st.feedback(
@@ -127,6 +129,8 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
             on_change=_save_feedback,
             args=(logged.id, key),
         )
+    if thumbs == 0:
+        answer_tools.show_right_articles(logged, key)
 
 
 def _text_to_copy(report: Report) -> str:

@@ -11,6 +11,10 @@ from labourqa.store import Store
 ASK = "app_pages/ask.py"
 CODE = "app_pages/reader.py"
 COMPARISON = "app_pages/compare.py"
+SIDE_BY_SIDE = "app_pages/side_by_side.py"
+LISTS = "app_pages/lists.py"
+SHARED = "app_pages/shared.py"
+SHARED_PATH = "shared"  # of its address
 EVALUATION = "app_pages/evaluate.py"
 SETTINGS = "app_pages/settings.py"
 CHECKSUM_DIGITS = 12  # that name an edition in an address
@@ -22,6 +26,9 @@ def pages() -> list[st.Page]:
         st.Page(ASK, title="Ask", icon=":material/forum:", default=True),
         st.Page(CODE, title="The code", icon=":material/menu_book:"),
         st.Page(COMPARISON, title="Compare editions", icon=":material/difference:"),
+        st.Page(SIDE_BY_SIDE, title="Compare answers", icon=":material/splitscreen:"),
+        st.Page(LISTS, title="Lists of questions", icon=":material/checklist:"),
+        st.Page(SHARED, title="Shared answer", icon=":material/share:", visibility="hidden"),
         st.Page(EVALUATION, title="Evaluation", icon=":material/monitoring:"),
         st.Page(SETTINGS, title="Settings", icon=":material/settings:"),
     ]

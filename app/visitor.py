@@ -71,7 +71,16 @@ def open_store() -> Store:
 
 def evaluations_folder() -> Path:
     """Where this visitor's evaluations are."""
-    owner, folder = current_owner(), server().settings.home / "evaluations"
+    return _own_folder(server().settings.home / "evaluations")
+
+
+def lists_folder() -> Path:
+    """Where this visitor's lists of questions are."""
+    return _own_folder(server().settings.lists)
+
+
+def _own_folder(folder: Path) -> Path:
+    owner = current_owner()
     if owner == LOCAL:
         return folder
     return folder / "visitors" / hashlib.sha256(str(owner).encode()).hexdigest()[:32]

@@ -72,6 +72,11 @@ class Settings:
         return self.home / "labourqa.db"
 
     @property
+    def lists(self) -> Path:
+        """Lists of questions that visitors uploaded, with their answers."""
+        return self.home / "lists"
+
+    @property
     def prefix_caches(self) -> Path:
         return self.home / "article-cache"
 

@@ -6,8 +6,8 @@ import platform
 
 from labourqa import __version__
 from labourqa.config import Settings
+from labourqa.engine.base import is_server_url
 from labourqa.engine.cache_space import CacheSpace
-from labourqa.engine.remote import is_server_url
 from labourqa.engine.startup import choose_model_name
 from labourqa.errors import NoEditionError
 from labourqa.models.quality import describe_search

@@ -64,7 +64,7 @@ class LargeCode:
         self.edition, self.articles = edition, articles
         self._computed, self._models, self._settings = store.computed, models, settings
         self._method, self._progress, self._split = method, progress, split
-        self._reader = ArticleReader(models, store, settings, method, edition)
+        self._reader = ArticleReader(models, store, settings, method, edition, articles)
         self._delta_share = models.relevance.delta_share(articles)
         self._encoder_name = f"{models.encoder.name} {TEXTS_VERSION} {self._delta_share:g}"
         self._vectors: dict[str, NDArray[np.float32]] = {}  # by article

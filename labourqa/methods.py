@@ -7,8 +7,11 @@ from typing import Literal
 #   yes_no            logit of "Yes" minus logit of "No" after "Does this article help to answer the question?"
 #   query_likelihood  mean log-probability of the question's tokens after the article, in nats a token
 #                     (Sachan et al., arXiv 2204.07496), for models too small to answer yes or no
+#   probe             what a trained linear probe reads from the states of the question's tokens after middle layers
+#                     (models/probe.py): log-odds up to a constant, for the embedded model
 #   generated         a few tokens are generated and read as "yes" or "no"
-ScoringMode = Literal["yes_no", "query_likelihood", "generated"]
+LogitScoring = Literal["yes_no", "query_likelihood", "probe"]
+ScoringMode = LogitScoring | Literal["generated"]
 
 # How the prompts of all articles go through the model:
 #   one-by-one     each prompt in a forward pass of its own

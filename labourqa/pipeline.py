@@ -3,9 +3,10 @@
 import logging
 import math
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,15 +28,16 @@ from labourqa.answering.answer import (
 from labourqa.answering.closest import find_closest
 from labourqa.answering.conditions import find_conditions
 from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
-from labourqa.answering.language import detect_mismatch, load_identifier
+from labourqa.answering.language import detect_mismatch, load_identifier, may_be_english
 from labourqa.answering.notices import find_notices, names_other_law
 from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import Selection, select_articles
 from labourqa.answering.short_answer import choose_short_answer
+from labourqa.answering.spelling import load_corrector
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, UncertainCodeError
+from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
@@ -58,6 +60,7 @@ _log = logging.getLogger(__name__)
 
 # Beside the answer to a long question.
 SHORTENED = "The question was long, so only the part of it that asks was read."
+READ_AHEAD = 16  # questions of an evaluation that a server reads each article for, before the next article
 LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
@@ -223,16 +226,17 @@ class Assistant:
         resolved = resolve_question(question, previous)
         if is_small_talk(resolved.asked):
             return self._answer_small_talk(resolved, edition or self.current_edition(), load_seconds)
-        question = resolved.text
         engine, encoder = self.models.engine, self.models.encoder
         with self.prepare(edition or self.current_edition()) as code:
             started = time.perf_counter()
             scorer = self.models.relevance
+            mismatch = self._language_mismatch(resolved.text, code.articles)
+            question, notices = self._understand(resolved, code.articles)
             [vector], [states] = encoder.encode_tokens(
                 [question], np.asarray, delta_share=scorer.delta_share(code.articles)
             )
             named, unknown, repealed = self._resolve_mentions(resolved.whole, code)
-            mismatch = None if named else self._language_mismatch(question, code.articles)
+            mismatch = None if named else mismatch
             candidates = previous.selected if previous and resolved.follows_up else ()
             if code.large:
                 first = {*(reference.article for reference in named), *candidates}
@@ -307,7 +311,15 @@ class Assistant:
             out_of_scope=math.exp(relevance.out_of_scope),
             unknown=unknown,
             repealed=repealed,
-            notices=self._find_notices(resolved, code, answer),
+            notices=(
+                *notices,
+                *find_notices(
+                    resolved.whole,
+                    code.edition.code,
+                    code.articles,
+                    answered=answer.outcome == "answered",
+                ),
+            ),
             answer=answer,
             related=add_pages(related, pages),
             tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
@@ -345,9 +357,19 @@ class Assistant:
     ) -> list[Report]:
         """The report of every case, in order; with `out`, an interrupted run resumes from that file."""
         edition = edition or self.current_edition()
+        questions = [case.question for case in cases]
+        ahead: set[str] = set()
+
+        def ask(question: str) -> Report:
+            if question not in ahead:
+                start = questions.index(question)
+                ahead.update(questions[start : start + READ_AHEAD])
+                self._read_ahead(edition, questions[start : start + READ_AHEAD])
+            return self.ask(question, edition=edition)
+
         return evaluate_cases(
             cases,
-            lambda question: self.ask(question, edition=edition),
+            ask,
             run=self.describe_run(edition),
             out=out,
             show_more=count_up(self.progress, "questions asked", len(cases)),
@@ -358,13 +380,17 @@ class Assistant:
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-    def _find_notices(
-        self, question: ResolvedQuestion, code: PreparedCode, answer: Answer
-    ) -> tuple[str, ...]:
-        notices = find_notices(
-            question.whole, code.edition.code, code.articles, answered=answer.outcome == "answered"
-        )
-        return notices if question.text == question.whole else (SHORTENED, *notices)
+    def _understand(
+        self, question: ResolvedQuestion, articles: Sequence[Article]
+    ) -> tuple[str, tuple[str, ...]]:
+        """The question as it is read, without mistyped words, and sentences on what was changed."""
+        notices = () if question.text == question.whole else (SHORTENED,)
+        if not (may_be_english(question.text) and may_be_english(_sample_law(articles))):
+            return question.text, notices
+        text, corrections = load_corrector(tuple(articles)).correct(question.text)
+        if not corrections:
+            return text, notices
+        return text, (*notices, f"Read {', '.join(map(str, corrections))}.")
 
     def _resolve_mentions(
         self, question: str, code: PreparedCode
@@ -381,13 +407,9 @@ class Assistant:
 
     def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
-        if self.models.engine.scoring_mode != "query_likelihood":
+        if self.models.engine.scoring_mode == "yes_no":
             return None
-        # The titles of a short code are too few words.
-        share = LANGUAGE_CHARACTERS // len(articles)
-        return detect_mismatch(
-            question, "\n".join(f"{article.title}\n{article.text[:share]}" for article in articles)
-        )
+        return detect_mismatch(question, _sample_law(articles))
 
     def _articles_to_read(
         self, articles: tuple[Article, ...], relevance: Relevance, candidates: Collection[str]
@@ -405,8 +427,25 @@ class Assistant:
         """Let the model score `articles` for the question: each by its best window."""
         numbers = {article.number for article in articles}
         windows = [window for window in code.windows if window.number in numbers]
-        reader = ArticleReader(self.models, self.store, self.settings, self.method, code.edition)
+        reader = ArticleReader(
+            self.models, self.store, self.settings, self.method, code.edition, code.articles
+        )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
+
+    def _read_ahead(self, edition: Edition, questions: Sequence[str]) -> None:
+        """Let a server read each article for all these questions at once."""
+        engine, method = self.models.engine, self.method
+        if not engine.info.server_url or method.name == "shortlist":
+            return
+        understood = []
+        for question in questions:
+            with suppress(QuestionError):  # which `ask` raises when it is this question's turn
+                understood.append(resolve_question(question, None).text)
+        with self.prepare(edition) as code:
+            if not code.large:
+                scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
+                show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
+                engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
         """Let the model write from the best windows of the selected articles, as many as its context holds."""
@@ -444,6 +483,12 @@ class _Answered:
     generated_tokens: int = 0
 
 
+def _sample_law(articles: Sequence[Article]) -> str:
+    """A part of a law by which its language is told: the titles of a short code are too few words."""
+    share = LANGUAGE_CHARACTERS // len(articles)
+    return "\n".join(f"{article.title}\n{article.text[:share]}" for article in articles)
+
+
 @contextmanager
 def open_assistant(settings: Settings, progress: Progress | None = None) -> Iterator[Assistant]:
     """An assistant with the database that the settings name, for the local user. Raises StoreError."""
@@ -453,7 +498,14 @@ def open_assistant(settings: Settings, progress: Progress | None = None) -> Iter
 
 
 def erase_old_conversations(settings: Settings) -> None:
-    """Erase the conversations of all owners that are older than `keep_days`. Raises StoreError."""
+    """Erase the conversations and lists of questions of all owners that are older than `keep_days`.
+
+    Raises StoreError.
+    """
     if settings.keep_days is not None:
         with Store(settings.database, owner=None) as store:
             store.conversations.erase_older(settings.keep_days)
+        oldest = time.time() - settings.keep_days * 86_400
+        for path in settings.lists.rglob("list"):
+            if path.parent.stat().st_mtime < oldest:
+                shutil.rmtree(path.parent)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from labourqa.config import Settings
 from labourqa.engine.base import PrefixCacheHandle
 from labourqa.engine.cache_space import CacheSpace
-from labourqa.engine.startup import Models
+from labourqa.engine.startup import Models, choose_scoring
 from labourqa.errors import NoArticlesError
 from labourqa.large_code import LargeCode, is_large
 from labourqa.law.edition import Edition
@@ -71,7 +71,7 @@ class CodePreparer:
             return
         windows = tuple(window for article in articles for window in self._windows(counts, article))
         embeddings, tokens = self._embed(edition, articles)
-        prefix_cache = self._open_prefix_cache(windows)
+        prefix_cache = self._open_prefix_cache(articles, windows)
         self.store.editions.mark_ready(edition)
         try:
             yield PreparedCode(edition, articles, windows, embeddings, tokens, prefix_cache)
@@ -153,12 +153,14 @@ class CodePreparer:
         values.save_token_vectors(edition, tokens_name, tokens.by_paragraph())
         return embeddings, tokens
 
-    def _open_prefix_cache(self, windows: Sequence[Article]) -> PrefixCacheHandle | None:
+    def _open_prefix_cache(
+        self, articles: Sequence[Article], windows: Sequence[Article]
+    ) -> PrefixCacheHandle | None:
         if self.method.batching != "prefix-cache":
             return None
         return self.models.engine.open_prefix_cache(
             windows,
-            scoring=self.models.engine.scoring_mode,
+            scoring=choose_scoring(self.models, articles),
             folder=self.settings.prefix_caches,
             bits=self.settings.cache_bits,
             limit_bytes=self.settings.cache_bytes,

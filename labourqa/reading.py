@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from labourqa.config import Settings, prompts_sha256
 from labourqa.engine.base import PrefixCacheHandle, ScoringResult
-from labourqa.engine.startup import Models
+from labourqa.engine.startup import Models, choose_scoring
 from labourqa.law.edition import Edition
 from labourqa.law.structure import Article
 from labourqa.methods import Method, ScoringMode
@@ -41,12 +41,19 @@ class ArticleReader:
     """Reads articles of one edition by one method."""
 
     def __init__(
-        self, models: Models, store: Store, settings: Settings, method: Method, edition: Edition
+        self,
+        models: Models,
+        store: Store,
+        settings: Settings,
+        method: Method,
+        edition: Edition,
+        articles: Sequence[Article],
     ) -> None:
+        """`articles`: all of the edition."""
         self._engine, self._store, self._settings = models.engine, store, settings
         self._method, self._edition = method, edition
         self.scoring: ScoringMode = (
-            "generated" if method.scoring == "generated" else models.engine.scoring_mode
+            "generated" if method.scoring == "generated" else choose_scoring(models, articles)
         )
 
     def read(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from labourqa.engine.base import ArticleScore, ModelInfo, PrefixCacheHandle, ScoringResult
 from labourqa.engine.startup import Models
 from labourqa.law.structure import Article
-from labourqa.methods import BatchingStrategy, ScoringMode
+from labourqa.methods import BatchingStrategy, LogitScoring, ScoringMode
 from labourqa.models.relevance import TrainedRelevance
 
 if TYPE_CHECKING:
@@ -97,9 +97,7 @@ class FakeEngine:
         """`reply` is what it writes; `error` is raised when half of the articles are scored."""
         device = "server" if server_url else "cpu"
         self.info = ModelInfo("fake", "sha256:" + "f" * 64, "float32", device, parameters, server_url)
-        self.scoring_mode: Literal["yes_no", "query_likelihood"] = (
-            "query_likelihood" if self.info.is_small else "yes_no"
-        )
+        self.scoring_mode: LogitScoring = "query_likelihood" if self.info.is_small else "yes_no"
         self.supports_prefix_cache = supports_prefix_cache
         self.reply = reply
         self.error = error
@@ -141,6 +139,16 @@ class FakeEngine:
             show_read(1)
         return ScoringResult(tuple(scores), tokenize_seconds=0.0)
 
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        pass
+
     def open_prefix_cache(
         self,
         articles: Sequence[Article],
@@ -178,7 +186,7 @@ class FakeEngine:
         match scoring:
             case "generated":
                 return float(share > 0.25)
-            case "query_likelihood":
+            case "query_likelihood" | "probe":
                 return 2 * share - 3
             case "yes_no":
                 length_bias = len(article.text) / 100

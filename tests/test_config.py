@@ -100,6 +100,7 @@ def test_the_checksums_of_the_data_are_those_of_its_files() -> None:
     for name in (
         "labour-code-lt.en.txt",
         "interaction.safetensors",
+        "probe.safetensors",
         "relevance.safetensors",
         "scope.safetensors",
     ):

@@ -27,6 +27,8 @@ OWNERS = {
     "huggingface_hub": {"models"},
     "matplotlib": {"benchmark"},
     "docx": {"answering"},
+    "fpdf": {"answering"},
+    "openpyxl": {"evaluation"},
     "streamlit": {"cli", "server"},  # and the page in app/
     "fastapi": {"server"},
     "starlette": {"server"},

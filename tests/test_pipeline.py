@@ -198,6 +198,19 @@ def test_every_method_reads_the_articles_in_its_own_way(make_assistant: MakeAssi
     assert report.selection.selected[0] == "2"
 
 
+def test_a_probe_scores_other_laws_and_the_likelihood_the_law_with_trained_vectors(
+    make_assistant: MakeAssistant,
+) -> None:
+    engine = FakeEngine(parameters=SMALL)
+    engine.scoring_mode = "probe"
+    assistant = make_assistant(engine)
+    assistant.ask(NIGHT)
+    assistant.ingest()
+    assistant.ask(NIGHT)
+    assert [call.scoring for call in engine.score_calls] == ["probe", "query_likelihood"]
+    assert [cache.scoring for cache in engine.prefix_caches] == ["probe", "query_likelihood"]
+
+
 @pytest.mark.parametrize(
     ("engine", "method"),
     [

@@ -15,6 +15,7 @@ from visitor import current_edition, current_settings, evaluations_folder, open_
 from labourqa.answering.report import Report
 from labourqa.config import REFERENCE_CASES
 from labourqa.evaluation.cases import Case, published_figures, read_cases
+from labourqa.evaluation.feedback import ID_PREFIX, label_questions, write_questions
 from labourqa.evaluation.results import read_reports
 from labourqa.evaluation.summary import Summary, summarize
 from labourqa.files import safe_file_name
@@ -52,10 +53,19 @@ def _show_new(evaluations: Path) -> None:
         "reference cases are asked and compared with the published figures."
     )
     uploaded = st.file_uploader("File of questions, one JSON object per line", ["jsonl"], key="questions")
+    with open_store() as store:
+        said = store.conversations.answers_with_feedback()
+    count = len(label_questions(said))
+    add_feedback = count > 0 and st.checkbox(
+        f"Also ask the {count} question{'' if count == 1 else 's'} whose right articles you named",
+        key="add-feedback",
+    )
     if not st.button("Run", type="primary", icon=":material/play_arrow:", key="run"):
         return
     name = safe_file_name(Path(uploaded.name).stem) if uploaded else "reference-cases"
     content = uploaded.getvalue() if uploaded else REFERENCE_CASES.read_bytes()
+    if add_feedback:
+        content = content.rstrip() + b"\n" + write_questions(said).encode()
     _check_questions(f"{name}.jsonl", content)
     folder = evaluations / f"{datetime.now():%Y-%m-%d-%H%M%S}-{name}"
     folder.mkdir(parents=True)
@@ -109,8 +119,9 @@ def _show_results(name: str, cases: Sequence[Case], reports: Sequence[Report]) -
     rows = [_describe_result(case, report) for case, report in zip(cases, reports, strict=True)]
     st.dataframe(rows, hide_index=True)
     _show_seconds(reports)
-    if any(case.published for case in cases):
-        _show_published(cases, reports)
+    published = [(case, report) for case, report in zip(cases, reports, strict=True) if case.published]
+    if published:
+        _show_published([case for case, _ in published], [report for _, report in published])
     lines = "".join(json.dumps(report.to_json()) + "\n" for report in reports)
     st.download_button("Reports (JSON lines)", lines, f"{name}.jsonl", on_click="ignore")
 
@@ -133,6 +144,7 @@ def _describe_result(case: Case, report: Report) -> dict[str, object]:
     selected = report.selection.selected
     return {
         "question": case.question,
+        "from": "feedback" if case.id.startswith(ID_PREFIX) else "labelled",
         "selected": ", ".join(selected) or "none",
         "needed": ", ".join(case.needed) or "none",
         "found": f"{len(set(case.needed) & set(selected))} of {len(case.needed)}",

@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from shutil import rmtree
 
 import code_upload
 import edition_chooser
 import streamlit as st
 from messages import user_errors
 from server import server
-from visitor import choose_settings, current_edition, current_settings, is_local_user, open_store
+from visitor import (
+    choose_settings,
+    current_edition,
+    current_settings,
+    is_local_user,
+    lists_folder,
+    open_store,
+)
 
 from labourqa.config import ANSWER_KINDS, PRECISIONS, load_settings
 from labourqa.doctor import describe_installation
@@ -168,10 +176,13 @@ def _show_erasing() -> None:
 
 @st.dialog("Forget everything?")
 def _confirm_erasing() -> None:
-    st.write("All your questions, answers and feedback are erased from this machine for good.")
+    st.write(
+        "All your questions, answers, lists of questions and feedback are erased from this machine for good."
+    )
     if st.button("Erase all conversations", type="primary", key="erase"):
         with open_store() as store:
             store.conversations.erase_all()
+        rmtree(lists_folder(), ignore_errors=True)
         for name in ("asking", "unstored", "conversation"):
             st.session_state.pop(name, None)
         st.rerun()

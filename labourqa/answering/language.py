@@ -32,6 +32,12 @@ def detect_mismatch(question: str, law: str) -> tuple[str, str] | None:
     return NAMES[question_language], NAMES[law_language]
 
 
+def may_be_english(text: str) -> bool:
+    """Whether a text is not surely in another language."""
+    language, probability = detect_language(text)
+    return language == "en" or probability < MIN_PROBABILITY
+
+
 @cache
 def load_identifier() -> LanguageIdentifier:
     """py3langid's model; decompressing it takes 0.5 s the first time."""

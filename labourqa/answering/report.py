@@ -283,6 +283,9 @@ class LoggedAnswer:
     id: int | None = None  # in the database; None if it is not logged
     helpful: bool | None = None
     reason: str = ""
+    right_articles: str = (
+        ""  # those that would have answered the question: "144(4), 117"; "none": no article does
+    )
 
 
 def describe_run(edition: Edition, model: ModelInfo, encoder: str, method: str, settings: Settings) -> Run:

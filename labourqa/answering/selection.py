@@ -8,12 +8,12 @@ from labourqa.models.relevance import Relevance
 
 # A question is out of scope when its out-of-scope log-probability exceeds this (docs/quality.md).
 OUT_OF_SCOPE_LOG_PROBABILITY = -0.7
-# The weight of a query likelihood, in nats a token, beside the trained log-probability of an article.
-LIKELIHOOD_WEIGHT = 5.0
-# With query likelihood, articles within this much of the best are selected: few for a narrow question, more for a
-# broad one.
-LIKELIHOOD_MARGIN = 10.0
-LIKELIHOOD_TOP = 12
+# The weight of a small model's score, beside the trained log-probability of an article: of a query likelihood, in nats
+# a token, or of a probe's log-odds.
+WEIGHTS: Mapping[ScoringMode, float] = {"query_likelihood": 5.0, "probe": 1.25}
+# With such a sum, articles within this much of the best are selected: few for a narrow question, more for a broad one.
+MARGINS: Mapping[ScoringMode, float] = {"query_likelihood": 10.0, "probe": 11.0}
+SMALL_MODEL_TOP = 12
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,13 @@ def select_articles(
     `read_scores` are the model's, by article number. Articles that it did not read are ranked after the others, by
     relevance. `top` limits the selection, without counting the named articles.
 
-    The default threshold is a margin of 0 (yes_no), a reply other than "no" (generated), or the best score less
-    LIKELIHOOD_MARGIN (query_likelihood, to which the trained relevance is added). When the question is out of scope,
+    The default threshold is a margin of 0 (yes_no), a reply other than "no" (generated), or the best score less one of
+    MARGINS (query_likelihood and probe, to which the trained relevance is added). When the question is out of scope,
     only named articles are selected.
     """
-    if scoring == "query_likelihood":
-        read_scores = {n: LIKELIHOOD_WEIGHT * read_scores[n] + relevance.articles[n] for n in read_scores}
+    weight = WEIGHTS.get(scoring)
+    if weight is not None:
+        read_scores = {n: weight * read_scores[n] + relevance.articles[n] for n in read_scores}
     best = max(read_scores.values(), default=0.0)
     unread_offset = min(read_scores.values(), default=0.0) - max(relevance.articles.values(), default=0.0) - 1
     scores = {
@@ -54,11 +55,13 @@ def select_articles(
     }
     candidates = read_scores
     if threshold is None:
-        threshold = {"yes_no": 0.0, "generated": 0.5, "query_likelihood": best - LIKELIHOOD_MARGIN}[scoring]
+        threshold = (
+            best - MARGINS[scoring] if scoring in MARGINS else {"yes_no": 0.0, "generated": 0.5}[scoring]
+        )
         if relevance.out_of_scope > OUT_OF_SCOPE_LOG_PROBABILITY:
             candidates = {}
-    if top is None and scoring == "query_likelihood":
-        top = LIKELIHOOD_TOP
+    if top is None and weight is not None:
+        top = SMALL_MODEL_TOP
     selected = select_above(threshold, candidates, top)
     return Selection(
         scores,

@@ -1,5 +1,6 @@
 """The command line: results go to stdout, progress and messages to stderr. `labourqa --help` lists the commands."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from labourqa import __version__
 from labourqa.errors import LabourQAError
@@ -14,7 +16,7 @@ from labourqa.text import is_unicode, printable
 
 # Each is a module of labourqa.cli.commands; here is the first sentence of its help.
 COMMANDS = {
-    "ask": "Answer a question.",
+    "ask": "Answer a question, or all questions of a file.",
     "chat": "Answer questions and follow-up questions.",
     "ingest": "Read a labour code into the database.",
     "codes": "List, choose, rename or remove codes.",
@@ -25,11 +27,14 @@ COMMANDS = {
     "bench": "Compare the methods of reading the whole code on this machine.",
     "models": "List, fetch or verify model files.",
     "history": "List the questions that you asked on this machine.",
+    "feedback": "List the answers that readers found helpful or not.",
     "ui": "Open the page in a browser.",
     "serve": "Serve the page and the HTTP interfaces.",
     "mcp": "Serve a desktop client over the Model Context Protocol.",
     "doctor": "Show what is installed, and where.",
 }
+
+_COMPLETION_VARIABLE = "_LABOURQA_COMPLETE"  # with which a shell asks how a line may continue
 
 
 class _CommandGroup(click.Group):
@@ -59,6 +64,8 @@ def run() -> None:
     """The entry point. Exit status: 0 success, 1 an error, 2 wrong usage, 130 interrupted."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `labourqa show 117 | head -1` ends quietly
+    if instruction := os.environ.get(_COMPLETION_VARIABLE):
+        sys.exit(shell_complete(labourqa, {}, "labourqa", _COMPLETION_VARIABLE, instruction))
     sys.exit(main(sys.argv[1:]))
 
 

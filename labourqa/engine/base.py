@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from labourqa.law.structure import Article
-from labourqa.methods import BatchingStrategy, ScoringMode
+from labourqa.methods import BatchingStrategy, LogitScoring, ScoringMode
 
 SMALL_MODEL_PARAMETERS = 1_000_000_000
 """Below this size a model's yes or no follows the article's length, and its prose contradicts its sources."""
@@ -109,7 +109,7 @@ class Engine(Protocol):
         ...
 
     @property
-    def scoring_mode(self) -> Literal["yes_no", "query_likelihood"]:
+    def scoring_mode(self) -> LogitScoring:
         """The scoring mode that the model is good for in one forward pass."""
         ...
 
@@ -139,6 +139,20 @@ class Engine(Protocol):
         With the batching strategy "prefix-cache", `prefix_cache` is an open cache of this engine that holds all of
         `articles` for this scoring mode.
         Raises EngineError when an article and the question do not fit the model's context.
+        """
+        ...
+
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        """Make the scores of these questions ready, where it is cheaper to ask all questions of an article at once.
+
+        That is so on a server, whose prefix cache may hold few articles. `score_articles` then gives these scores.
         """
         ...
 
@@ -188,3 +202,8 @@ def parse_yes_no(reply: str) -> float:
     if word.startswith("yes"):
         return 1.0
     return 0.0 if word.startswith("no") else 0.5
+
+
+def is_server_url(model: str) -> bool:
+    """Whether the setting names a server, or several, rather than files."""
+    return model.startswith(("http://", "https://"))

@@ -122,11 +122,14 @@ class LlamaLayers:
         attend: AttentionFunction,
         *,
         output_positions: torch.Tensor | None = None,
+        depth: int | None = None,
     ) -> torch.Tensor:
         """The final states of the tokens `ids`, (n,), as (n, hidden).
 
         With `output_positions`, (m,), only the states of those tokens, (m, hidden): after its attention, the last layer
         computes nothing else.
+
+        With `depth`, the states after so many layers, which are not normed; the other layers are not run.
         """
         heads = self.groups * self.kv_heads
         states = functional.embedding(ids, self.embedding).to(self.dtype)  # (n, hidden)
@@ -134,7 +137,8 @@ class LlamaLayers:
         qkv = states.new_empty(len(ids), self._qkv_size)
         gate_up = states.new_empty(len(ids), self._gate_up_size)
         normed = torch.empty_like(states)
-        for number, layer in enumerate(self._layers):
+        layers = self._layers[:depth]
+        for number, layer in enumerate(layers):
             self._norm_states(states, layer.attention_norm, out=normed)
             qkv = linear(normed, layer.qkv, out=qkv)
             projected = qkv.view(len(ids), -1, self.head_dim)  # (n, heads + 2 * kv_heads, head_dim)
@@ -148,7 +152,7 @@ class LlamaLayers:
                 projected[:, -self.kv_heads :].transpose(0, 1),
                 self._scaling,
             ).reshape(len(ids), -1)  # (n, heads * head_dim)
-            if output_positions is not None and number == len(self._layers) - 1:
+            if output_positions is not None and number == len(layers) - 1:
                 attended, states = attended[output_positions], states[output_positions]
                 normed, gate_up = normed[: len(states)], gate_up[: len(states)]
             states = linear(attended, layer.attention_output).add_(states)
@@ -156,6 +160,8 @@ class LlamaLayers:
             gate_up = linear(normed, layer.gate_up, out=gate_up)
             gate, up = gate_up.chunk(2, dim=-1)
             states = linear(functional.silu(gate, inplace=True).mul_(up), layer.down).add_(states)
+        if depth is not None:
+            return states
         return self._norm_states(states, self._norm, out=normed)
 
     def _norm_states(self, states: torch.Tensor, weight: torch.Tensor, *, out: torch.Tensor) -> torch.Tensor:

@@ -27,12 +27,16 @@ from labourqa.engine.runner import ModelRunner
 from labourqa.engine.scoring import GENERATED_TOKENS, score_after_prefixes, score_generated, score_prompts
 from labourqa.errors import EngineError
 from labourqa.law.structure import Article
-from labourqa.methods import BatchingStrategy, ScoringMode
+from labourqa.methods import BatchingStrategy, LogitScoring, ScoringMode
 from labourqa.models.loading import QUANTIZED, load_tokenizer
 from labourqa.models.weights import Weights
 
 # A scoring mode's name in the file name of a prefix cache, as version 0.1 wrote it.
-_FILE_LABELS: dict[ScoringMode, str] = {"yes_no": "yes-no", "query_likelihood": "likelihood"}
+_FILE_LABELS: dict[ScoringMode, str] = {
+    "yes_no": "yes-no",
+    "query_likelihood": "likelihood",
+    "probe": "likelihood",  # the same prefixes, and so the same file
+}
 
 
 class LocalEngine:
@@ -56,9 +60,11 @@ class LocalEngine:
         )
         self.context_tokens: int = self.runner.config.max_position_embeddings
         self.tokenizer_name = f"{weights.name} {weights.revision}".strip()
-        self.scoring_mode: Literal["yes_no", "query_likelihood"] = (
-            "query_likelihood" if self.info.is_small else "yes_no"
-        )
+        self.scoring_mode: LogitScoring = "yes_no"
+        if self.runner.probe:
+            self.scoring_mode = "probe"
+        elif self.info.is_small:
+            self.scoring_mode = "query_likelihood"
         # On a CPU a larger model takes minutes for the question alone, times the number of articles.
         fast_enough = device.type == "cuda" or self.runner.parameters < SMALL_MODEL_PARAMETERS
         self.supports_prefix_cache = self.runner.supports_packing and fast_enough
@@ -112,6 +118,16 @@ class LocalEngine:
             ),
             tokenize_seconds,
         )
+
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        """Nothing: the prefix cache holds all articles."""
 
     def open_prefix_cache(
         self,

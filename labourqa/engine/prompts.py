@@ -21,11 +21,14 @@ class Suffix:
     """The token ids after every article's prefix, and what the score is read from."""
 
     ids: list[int]
-    targets: list[int] | None  # query likelihood: the ids that the last len(targets) states predict
+    targets: list[int] | None = None  # query likelihood: the ids that the last len(targets) states predict
+    probed: bool = False  # the score is read by a probe
 
     @property
     def output_states(self) -> int:
-        """How many final states, counted from the end, the score is read from."""
+        """How many states, counted from the end, the score is read from."""
+        if self.probed:
+            return len(self.ids) - 1  # the first token is the same for all questions
         return len(self.targets) if self.targets else 1
 
 
@@ -48,6 +51,7 @@ class PromptTokenizer:
         """`tokenizer`: as loading.load_tokenizer returns it."""
         self._tokenizer = tokenizer
         self.yes, self.no = (self.encode(word)[0] for word in ("Yes", "No"))
+        self._newline = self.encode("\n")
         self._chat_before, self._chat_after = self._chat_template()
         chat = self._read_template("filter", self._chat_before, self._chat_after)
         # The query likelihood reads the question as a continuation of the law, without a chat around it.
@@ -56,6 +60,7 @@ class PromptTokenizer:
             "yes_no": chat,
             "generated": chat,
             "query_likelihood": continuation,
+            "probe": continuation,
         }
 
     def encode(self, text: str) -> list[int]:
@@ -87,14 +92,18 @@ class PromptTokenizer:
         ids = self.encode(template.question_space + question + template.question_rest)
         if scoring == "query_likelihood":
             return Suffix(template.question_lead[-1:] + ids[:-1], targets=ids)
-        return Suffix(ids + template.after, targets=None)
+        if scoring == "probe":
+            return Suffix(template.question_lead[-1:] + ids + self._newline, probed=True)
+        return Suffix(ids + template.after)
 
     def _prefix_parts(self, scoring: ScoringMode, article: Article) -> tuple[list[int], str, list[int]]:
         """Ids before the article's part of the prompt, that part, and the ids between it and the question."""
         template = self._templates[scoring]
         text = template.article.format(number=article.number, title=article.title, text=article.text)
         # The last token before a query likelihood's question predicts its first one, and so is part of the suffix.
-        lead = template.question_lead[:-1] if scoring == "query_likelihood" else template.question_lead
+        # A probe reads the same prefix.
+        continues = scoring in ("query_likelihood", "probe")
+        lead = template.question_lead[:-1] if continues else template.question_lead
         return template.before, text, lead
 
     def _read_template(self, name: str, before: list[int], after: list[int]) -> _Template:

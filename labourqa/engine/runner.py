@@ -15,6 +15,7 @@ from labourqa.engine.layers import LlamaLayers, can_pack, linear
 from labourqa.engine.threads import choose_threads
 from labourqa.errors import EngineError
 from labourqa.models.loading import QUANTIZED, choose_device, choose_dtype, load_model, stored_dtype
+from labourqa.models.probe import load_probe
 from labourqa.models.weights import Weights
 
 # Tokens of one packed pass. On 2 CPU cores (AVX2, float32) the layers run at 690, 750, 780, 797 and 798 tokens/s in
@@ -50,6 +51,9 @@ class ModelRunner:
         self.supports_packing = attention.supports(self.config)
         # (2, hidden), in float32: logits in bfloat16 lie on a grid of 0.125, so that yes and no often tie.
         self._yes_no_rows = model.get_output_embeddings().weight.detach()[list(yes_no)].float()
+        self.probe = load_probe(weights.revision)
+        if self.probe:
+            self._probe_weights = torch.from_numpy(self.probe.weights).to(self.device)  # (hidden,)
         # None for other architectures: transformers' own layers do the same, more slowly.
         self.layers = LlamaLayers(model, self.dtype) if LlamaLayers.supports(model) else None
         self._packed = bool(stored and self.layers)  # LlamaLayers has taken the weights
@@ -106,32 +110,41 @@ class ModelRunner:
         positions: torch.Tensor,
         attend: attention.AttentionFunction,
         output_positions: torch.Tensor,
+        probed: bool = False,
     ) -> torch.Tensor:
-        """The final states at `output_positions`, (m, hidden), of one row of tokens without padding."""
+        """The final states at `output_positions`, (m, hidden), of one row of tokens without padding.
+
+        For a `probed` row those that the probe reads.
+        """
         tokens = torch.tensor(ids, device=self.device)
         positions, output_positions = positions.to(self.device), output_positions.to(self.device)
         if self.layers:
             rotations = self.layers.rotations(positions)
-            return self.layers.forward(tokens, rotations, attend, output_positions=output_positions)
-        states: torch.Tensor = self.model.base_model(
+            depth = self.probe.depth if probed and self.probe else None
+            return self.layers.forward(
+                tokens, rotations, attend, output_positions=output_positions, depth=depth
+            )
+        states = self._run_transformers(
             tokens[None],
+            probed,
             position_ids=positions[None],
             # transformers uses a four-dimensional mask as it is, and builds none of its own.
             attention_mask=torch.empty(1, 1, 1, 1, device=self.device),
-            use_cache=False,
             attend=attend,
-        ).last_hidden_state[0]
-        return states[output_positions]
+        )
+        return states[0, output_positions]
 
     def packed_states(
         self,
         rows: Sequence[Sequence[int]],
         output_states: int,
         store_layer: attention.StoreLayer | None = None,
+        *,
+        probed: bool = False,
     ) -> torch.Tensor:
         """The last `output_states` final states of each row, (rows, output_states, hidden), without padding.
 
-        `store_layer` receives the keys and values of every layer.
+        For `probed` rows those that the probe reads. `store_layer` receives the keys and values of every layer.
         """
         lengths = [len(row) for row in rows]
         states = self.states(
@@ -139,17 +152,20 @@ class ModelRunner:
             concatenated_ranges(lengths),
             attention.PackedAttention(lengths, store_layer),
             last_positions(lengths, [output_states] * len(rows)),
+            probed,
         )
         return states.view(len(rows), output_states, states.shape[-1])
 
-    def padded_states(self, rows: Sequence[Sequence[int]], output_states: int) -> torch.Tensor:
-        """The last `output_states` final states of each row, (rows, output_states, hidden), from a padded batch.
+    def padded_states(
+        self, rows: Sequence[Sequence[int]], output_states: int, *, probed: bool = False
+    ) -> torch.Tensor:
+        """The same states as `packed_states`, from a padded batch.
 
         The padding is at the end, where the causal mask hides it.
         """
         width = max(map(len, rows))
         ids = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self.device)
-        states = self.model.base_model(ids, use_cache=False).last_hidden_state  # (rows, width, hidden)
+        states = self._run_transformers(ids, probed)  # (rows, width, hidden)
         return torch.stack([states[i, len(row) - output_states : len(row)] for i, row in enumerate(rows)])
 
     def generate_batch(self, rows: Sequence[Sequence[int]], max_tokens: int) -> list[list[int]]:
@@ -169,6 +185,11 @@ class ModelRunner:
         replies: list[list[int]] = output[:, width:].tolist()
         return replies
 
+    def probe_scores(self, states: torch.Tensor) -> list[float]:
+        """The probe's score of each article, from the question's states, (articles, tokens, hidden)."""
+        scores: list[float] = (states.float().mean(1) @ self._probe_weights).tolist()
+        return scores
+
     def yes_no_margins(self, states: torch.Tensor) -> list[float]:
         """Logit of yes minus logit of no in the last of the final states, (articles, states, hidden)."""
         logits = states[:, -1].float() @ self._yes_no_rows.T  # (articles, 2)
@@ -187,6 +208,15 @@ class ModelRunner:
             )
         ]
         return [-float(mean) for mean in torch.cat(losses).view(len(states), -1).mean(1)]
+
+    def _run_transformers(self, ids: torch.Tensor, probed: bool, **options: Any) -> torch.Tensor:
+        """The final states, or those that the probe reads, of transformers' own layers: (batch, seq, hidden)."""
+        depth = self.probe.depth if probed and self.probe else None
+        output = self.model.base_model(
+            ids, use_cache=False, output_hidden_states=depth is not None, **options
+        )
+        states: torch.Tensor = output.last_hidden_state if depth is None else output.hidden_states[depth]
+        return states
 
     def _load(self, dtype: torch.dtype) -> Any:
         model = load_model(self._weights, self.device, dtype, self._precision)

@@ -34,7 +34,7 @@ def score_prompts(
     read = runner.packed_states if batching == "packed" else runner.padded_states
 
     def score(batch: Sequence[list[int]]) -> list[float]:
-        return _scores_from_states(runner, read(batch, suffix.output_states), suffix)
+        return _scores_from_states(runner, read(batch, suffix.output_states, probed=suffix.probed), suffix)
 
     batches = plan_batches(
         [len(row) for row in rows], batching, runner.pass_tokens, batch_tokens, batch_articles
@@ -133,6 +133,7 @@ def score_after_prefixes(
             (starts[:, None] + positions).flatten(),
             PrefixAttention(cache, spans, mask),
             (torch.arange(len(spans))[:, None] * len(ids) + outputs).flatten(),
+            requests[0].suffix.probed,  # so are the others, which use the same cache
         ).view(len(spans), len(outputs), -1)
         parts = torch.split(states, output_states, dim=1)
         return [
@@ -166,6 +167,8 @@ def score_after_prefixes(
 
 def _scores_from_states(runner: ModelRunner, states: torch.Tensor, suffix: Suffix) -> list[float]:
     """Scores of the articles from the last final states of their prompts, (articles, states, hidden)."""
+    if suffix.probed:
+        return runner.probe_scores(states)
     if suffix.targets is None:
         return runner.yes_no_margins(states)
     return runner.mean_log_likelihoods(states, suffix.targets)

@@ -2,15 +2,15 @@
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labourqa.config import Settings
-from labourqa.engine.base import Engine
-from labourqa.engine.remote import RemoteEngine, is_server_url
-from labourqa.methods import METHODS, Method
+from labourqa.engine.base import Engine, is_server_url
+from labourqa.law.structure import Article
+from labourqa.methods import METHODS, LogitScoring, Method
 from labourqa.models.catalogue import MINILM
 from labourqa.models.relevance import TrainedRelevance
 from labourqa.models.weights import choose_model, fetch_weights, start_check
@@ -52,6 +52,8 @@ def load_models(settings: Settings, progress: Progress) -> Models:
         name, reason = choose_model_name(settings)
         engine: Engine
         if is_server_url(name):
+            from labourqa.engine.remote import RemoteEngine  # imports an HTTP client
+
             engine = RemoteEngine(name, api_key=settings.api_key)
         else:
             weights = fetch_weights(name, settings.models, progress=progress)
@@ -78,6 +80,16 @@ def _garbage_collection_paused() -> Iterator[None]:
     finally:
         gc.enable()
     gc.freeze()
+
+
+def choose_scoring(models: Models, articles: Sequence[Article]) -> LogitScoring:
+    """How the model scores the articles of a code.
+
+    In the embedded edition and other versions of that law, which have trained class vectors, by likelihood instead of
+    the probe: with both, needed articles other than the best one rank lower (docs/quality.md).
+    """
+    mode = models.engine.scoring_mode
+    return "query_likelihood" if mode == "probe" and models.relevance.has_trained_classes(articles) else mode
 
 
 def choose_method(name: str, engine: Engine) -> Method:

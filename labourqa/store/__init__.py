@@ -13,6 +13,7 @@ from labourqa.store.editions import Editions
 from labourqa.store.originals import OriginalFiles, Originals
 from labourqa.store.owners import LOCAL
 from labourqa.store.repair import repair_database
+from labourqa.store.sharing import SharedAnswers
 
 
 class Store:
@@ -30,6 +31,7 @@ class Store:
         self.originals = Originals(self._database, owner, files)
         self.computed = ComputedValues(self._database)
         self.conversations = Conversations(self._database, owner)
+        self.shared = SharedAnswers(self._database, owner)
 
     def close(self) -> None:
         self._database.close()

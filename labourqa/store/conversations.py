@@ -21,6 +21,9 @@ _ANSWERS = (  # that the owner may see; None: all
 )
 
 
+_ANSWER_COLUMNS = "answers.id, asked_at, question, report, checksum, helpful, reason, right_articles"
+
+
 @dataclass(frozen=True)
 class OpenQuestion:
     """A question that has no answer: it is being answered, or was stopped, or the server ended meanwhile."""
@@ -144,20 +147,15 @@ class Conversations:
     def answers(self, conversation: int) -> list[LoggedAnswer]:
         """The answers of a conversation in order; none if there is no such conversation."""
         rows = self._rows(
-            f"SELECT answers.id, asked_at, question, report, checksum, helpful, reason {_ANSWERS} "
-            "AND conversation = :conversation ORDER BY answers.id",
+            f"SELECT {_ANSWER_COLUMNS} {_ANSWERS} AND conversation = :conversation ORDER BY answers.id",
             conversation=conversation,
         )
-        return [
-            LoggedAnswer(
-                report=self._read_report(row),
-                asked_at=row["asked_at"],
-                id=row["id"],
-                helpful=None if row["helpful"] is None else bool(row["helpful"]),
-                reason=row["reason"],
-            )
-            for row in rows
-        ]
+        return [read_answer(self._database, row) for row in rows]
+
+    def answers_with_feedback(self) -> list[LoggedAnswer]:
+        """The answers of all conversations about which a reader said something, in order."""
+        rows = self._rows(f"SELECT {_ANSWER_COLUMNS} {_ANSWERS} AND helpful IS NOT NULL ORDER BY answers.id")
+        return [read_answer(self._database, row) for row in rows]
 
     def latest_report(self, question: str, method: str) -> Report | None:
         """The newest answer to exactly this question with the articles read by `method`."""
@@ -167,7 +165,7 @@ class Conversations:
             question=question,
             method=method,
         )
-        return self._read_report(rows[0]) if rows else None
+        return _read_report(self._database, rows[0]) if rows else None
 
     def title(self, conversation: int) -> str:
         """ "" if there is no such conversation."""
@@ -191,6 +189,15 @@ class Conversations:
             "AND conversation IN (SELECT id FROM conversations WHERE (:owner IS NULL OR owner = :owner))",
             helpful=helpful,
             reason=reason,
+            answer=answer,
+        )
+
+    def save_right_articles(self, answer: int, articles: str) -> None:
+        """Which articles would have answered the question, as the reader says: "144(4), 117"."""
+        self._write(
+            "UPDATE answers SET right_articles = :articles WHERE id = :answer "
+            "AND conversation IN (SELECT id FROM conversations WHERE (:owner IS NULL OR owner = :owner))",
+            articles=articles,
             answer=answer,
         )
 
@@ -219,16 +226,6 @@ class Conversations:
             self._database.vacuum()
         return len(old)
 
-    def _read_report(self, row: Mapping[str, Any]) -> Report:
-        if not is_intact(row["checksum"], [row["question"], row["report"]]):
-            raise self._database.report_damage(f"answer {row['id']}")
-        try:
-            return Report.from_json(json.loads(row["report"]))
-        except (ValueError, LookupError, TypeError) as error:
-            raise StoreError(
-                f"Answer {row['id']} in the database has another version's format; delete its conversation."
-            ) from error
-
     def _rows(self, sql: str, **parameters: object) -> list[dict[str, Any]]:
         return self._database.rows(sql, {"owner": self._owner, **parameters})
 
@@ -240,3 +237,27 @@ class Conversations:
 def _new_id(table: sqlite_utils.db.Table) -> int:
     assert isinstance(table.last_pk, int)
     return table.last_pk
+
+
+def read_answer(database: Database, row: Mapping[str, Any]) -> LoggedAnswer:
+    """The answer in a row of the table; without the columns of what its reader said, nothing was said."""
+    helpful = row.get("helpful")
+    return LoggedAnswer(
+        report=_read_report(database, row),
+        asked_at=row["asked_at"],
+        id=row["id"],
+        helpful=None if helpful is None else bool(helpful),
+        reason=row.get("reason", ""),
+        right_articles=row.get("right_articles", ""),
+    )
+
+
+def _read_report(database: Database, row: Mapping[str, Any]) -> Report:
+    if not is_intact(row["checksum"], [row["question"], row["report"]]):
+        raise database.report_damage(f"answer {row['id']}")
+    try:
+        return Report.from_json(json.loads(row["report"]))
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"Answer {row['id']} in the database has another version's format; delete its conversation."
+        ) from error

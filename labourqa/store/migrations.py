@@ -168,3 +168,13 @@ def m010_places(db: sqlite_utils.Database) -> None:
 @migrations()
 def m011_checksums_of_places(db: sqlite_utils.Database) -> None:
     db.execute("ALTER TABLE places ADD COLUMN checksum INTEGER")
+
+
+@migrations()
+def m012_sharing(db: sqlite_utils.Database) -> None:
+    """Answers that their owners share by a link, and what readers say the right answer is."""
+    db.execute(
+        "CREATE TABLE shared_answers (answer INTEGER PRIMARY KEY REFERENCES answers(id) ON DELETE CASCADE, "
+        "token TEXT NOT NULL UNIQUE)"
+    )
+    db.execute("ALTER TABLE answers ADD COLUMN right_articles TEXT NOT NULL DEFAULT ''")

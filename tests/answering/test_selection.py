@@ -3,10 +3,10 @@ import math
 import pytest
 
 from labourqa.answering.selection import (
-    LIKELIHOOD_MARGIN,
-    LIKELIHOOD_TOP,
-    LIKELIHOOD_WEIGHT,
+    MARGINS,
     OUT_OF_SCOPE_LOG_PROBABILITY,
+    SMALL_MODEL_TOP,
+    WEIGHTS,
     select_above,
     select_articles,
 )
@@ -46,24 +46,27 @@ def test_a_given_threshold_replaces_the_default() -> None:
     assert (selection.selected, selection.threshold) == (("4",), 3.5)
 
 
-def test_likelihood_is_added_to_the_trained_relevance() -> None:
-    likelihoods = {"1": -3.0, "2": -3.0 + 1 / LIKELIHOOD_WEIGHT, "3": -5.0, "4": -3.0}
-    selection = select_articles(likelihoods, RELEVANT, scoring="query_likelihood")
-    assert selection.scores["1"] == pytest.approx(-0.7 - 3 * LIKELIHOOD_WEIGHT)
+@pytest.mark.parametrize("scoring", ["query_likelihood", "probe"])
+def test_a_small_models_score_is_added_to_the_trained_relevance(scoring: ScoringMode) -> None:
+    weight = WEIGHTS[scoring]
+    scores = {"1": -3.0, "2": -3.0 + 1 / weight, "3": -5.0, "4": -3.0}
+    selection = select_articles(scores, RELEVANT, scoring=scoring)
+    assert selection.scores["1"] == pytest.approx(-0.7 - 3 * weight)
     assert selection.selected[:2] == ("2", "1")
 
 
-def test_by_likelihood_the_articles_near_the_best_are_selected_few_or_many() -> None:
-    step = LIKELIHOOD_MARGIN / 4
+@pytest.mark.parametrize("scoring", ["query_likelihood", "probe"])
+def test_with_a_small_model_the_articles_near_the_best_are_selected_few_or_many(scoring: ScoringMode) -> None:
+    step = MARGINS[scoring] / 4
     relevance = Relevance({str(n): -step * n for n in range(20)}, out_of_scope=-9.0, paragraphs={})
-    narrow = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring="query_likelihood")
+    narrow = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring=scoring)
     assert narrow.selected == ("0", "1", "2", "3", "4")
     relevance = Relevance({str(n): -step * n / 9 for n in range(20)}, out_of_scope=-9.0, paragraphs={})
-    broad = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring="query_likelihood")
-    assert len(broad.selected) == LIKELIHOOD_TOP
+    broad = select_articles(dict.fromkeys(relevance.articles, 0.0), relevance, scoring=scoring)
+    assert len(broad.selected) == SMALL_MODEL_TOP
 
 
-@pytest.mark.parametrize("scoring", ["query_likelihood", "yes_no", "generated"])
+@pytest.mark.parametrize("scoring", ["query_likelihood", "probe", "yes_no", "generated"])
 def test_outside_the_code_nothing_is_selected_but_what_is_named_or_asked_for(
     scoring: ScoringMode,
 ) -> None:

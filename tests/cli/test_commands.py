@@ -5,13 +5,15 @@ import json
 import re
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labourqa.answering.report import Report
 from labourqa.cli.main import main
 from labourqa.config import DATA, PAGE, Settings, load_settings
 from labourqa.documents.document import read_document
-from labourqa.pipeline import open_assistant
+from labourqa.pipeline import Assistant, open_assistant
 from labourqa.store import Store
 from tests.documents.make_pdf import Text, make_pdf
 from tests.fakes import FakeEngine
@@ -381,3 +383,50 @@ def test_the_sources_name_the_pages_of_a_pdf(
     assert "(nowhere.pdf), page 2\n" in capsys.readouterr().out
     assert main(["ask", "How is night work paid?", "--answer", "quoted", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answer"]["citations"][0]["page"] == 2
+
+
+def test_a_list_of_questions_is_answered_and_resumes_after_an_interruption(
+    engine: FakeEngine, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["ingest", "nowhere.txt"])
+    (home / "list.csv").write_text("question\nHow is night work paid?\nHow long is study leave?\n")
+    command = ["ask", "--file", "list.csv", "--out", "answers.csv", "--answer", "quoted"]
+    ask, asked = Assistant.ask, []
+
+    def ask_once(self: Assistant, question: str, **others: Any) -> Report:
+        asked.append(question)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return ask(self, question, **others)
+
+    monkeypatch.setattr(Assistant, "ask", ask_once)
+    assert main(command) == 130
+    assert not (home / "answers.csv").exists()
+    assert main(command) == 0
+    assert asked == ["How is night work paid?", "How long is study leave?", "How long is study leave?"]
+    assert "2 questions asked, 2 answered; written to answers.csv." in capsys.readouterr().err
+    answers = (home / "answers.csv").read_text(encoding="utf-8-sig")
+    assert "Study leave lasts ten days." in answers
+    assert "Art. 3(1)" in answers
+    assert [path.name for path in home.glob("answers*")] == ["answers.csv"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["Why?", "--file", "x.csv"], ["--file", "x.csv"], ["Why?", "--out", "y"]]
+)
+def test_ask_takes_a_question_or_a_file(home: Path, arguments: list[str]) -> None:
+    assert main(["ask", *arguments]) == 2
+
+
+def test_feedback_is_listed_and_exported_as_labelled_questions(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store(Settings(home=home).database) as store:
+        answer, _ = store.conversations.log(make_report("How long is rest?"))
+        store.conversations.save_feedback(answer, False, "wrong article")
+        store.conversations.save_right_articles(answer, "1(2)")
+    assert main(["feedback"]) == 0
+    assert capsys.readouterr().out == "- How long is rest? (right: 1(2)): wrong article\n"
+    assert main(["feedback", "--export", "labelled.jsonl"]) == 0
+    assert capsys.readouterr().err == "1 labelled question written to labelled.jsonl.\n"
+    assert json.loads((home / "labelled.jsonl").read_text())["articles"] == {"1": 2}

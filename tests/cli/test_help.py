@@ -2,12 +2,13 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import click
 import pytest
 
 from labourqa.cli.main import COMMANDS, labourqa, main
-from tests.cli.process import ROOT
+from tests.cli.process import ROOT, run_labourqa
 
 MODEL_OPTIONS = {"--model", "--precision", "--method", "--cache-bits", "--cache-size"}
 ANSWER_OPTIONS = MODEL_OPTIONS | {
@@ -15,7 +16,7 @@ ANSWER_OPTIONS = MODEL_OPTIONS | {
     "--answer-tokens", "--json",
 }  # fmt: skip
 OPTIONS = {
-    "ask": ANSWER_OPTIONS,
+    "ask": ANSWER_OPTIONS | {"--file", "--out"},
     "chat": ANSWER_OPTIONS,
     "ingest": MODEL_OPTIONS | {"--act", "--name", "--dry-run", "--force", "--json"},
     "codes": {"--all"},
@@ -30,6 +31,7 @@ OPTIONS = {
     },
     "models": set[str](),
     "history": {"--all", "--erase"},
+    "feedback": {"--all", "--export"},
     "ui": MODEL_OPTIONS | {"--code", "--port"},
     "serve": (ANSWER_OPTIONS - {"--json"}) | {"--host", "--port", "--allow-origin", "--log-questions"},
     "mcp": ANSWER_OPTIONS - {"--json"},
@@ -154,3 +156,15 @@ def test_every_command_has_a_module_and_every_module_a_command() -> None:
     assert modules == set(COMMANDS) == set(OPTIONS)
     for name in COMMANDS:
         assert load_command(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("words", "position", "expected"),
+    [("labourqa se", 1, ["search", "serve"]), ("labourqa ask --shor", 2, ["--shortlist"])],
+)
+def test_a_shell_completes_commands_and_options(
+    words: str, position: int, expected: list[str], tmp_path: Path
+) -> None:
+    shell = {"_LABOURQA_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(position)}
+    done = run_labourqa(home=tmp_path, **shell)
+    assert [line.removeprefix("plain,") for line in done.stdout.split()] == expected

@@ -35,10 +35,14 @@ from tests.engine.test_decoder import PLAIN, Guard
 
 pytestmark = pytest.mark.model
 
-MODES: tuple[ScoringMode, ...] = ("query_likelihood", "yes_no")
+MODES: tuple[ScoringMode, ...] = ("query_likelihood", "probe", "yes_no")
 # Each bound is about twice the largest value measured (in parentheses), with AMX and with bfloat16 emulated on AVX2.
 # Of a score, the largest and the mean difference from float32 (0.06 and 0.03; 0.09 and 0.045).
-BOUNDS: dict[ScoringMode, tuple[float, float]] = {"query_likelihood": (0.12, 0.05), "yes_no": (0.2, 0.09)}
+BOUNDS: dict[ScoringMode, tuple[float, float]] = {
+    "query_likelihood": (0.12, 0.05),
+    "probe": (0.3, 0.12),
+    "yes_no": (0.2, 0.09),
+}
 # Of final states, which are thousands of numbers: their distance from float32's, in distances of transformers' own
 # bfloat16 (0.83 to 1.15; with the question one position off 1.7 to 2.5, with attention scaled up by 5% 2).
 MAX_DISTANCE = 1.4
@@ -87,9 +91,11 @@ def read_with_transformers(
     states: list[torch.Tensor] = []
     for article in articles:
         ids = tokenizer.prefix(scoring, article) + suffix.ids
-        last, logits = run_transformers(engine, ids, suffix.output_states)
+        last, logits = run_transformers(engine, ids, suffix.output_states, probed=suffix.probed)
         states.append(last)
-        if suffix.targets is None:
+        if suffix.probed:
+            scores[article.number] = float(last.mean(0) @ torch.from_numpy(engine.runner.probe.weights))  # type: ignore[union-attr]
+        elif suffix.targets is None:
             scores[article.number] = float(logits[-1, tokenizer.yes] - logits[-1, tokenizer.no])
         else:
             logprobs = logits.log_softmax(-1)[range(len(logits)), suffix.targets]
@@ -97,11 +103,20 @@ def read_with_transformers(
     return Reading(scores, torch.stack(states))
 
 
-def run_transformers(engine: LocalEngine, ids: list[int], last: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `last` final states and logits of transformers' own model, (last, hidden) and (last, vocab)."""
+def run_transformers(
+    engine: LocalEngine, ids: list[int], last: int, *, probed: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `last` final states and logits of transformers' own model, (last, hidden) and (last, vocab).
+
+    With `probed`, the states are those that the probe reads.
+    """
     model = engine.runner.model
     with torch.inference_mode():
-        states = model.base_model(torch.tensor([ids]), use_cache=False).last_hidden_state[0, -last:]
+        output = model.base_model(torch.tensor([ids]), use_cache=False, output_hidden_states=True)
+        states = output.last_hidden_state[0, -last:]
+        if probed:
+            assert engine.runner.probe is not None
+            return output.hidden_states[engine.runner.probe.depth][0, -last:].float(), states
         return states.float(), model.get_output_embeddings()(states).float()
 
 
@@ -158,6 +173,8 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("packed", "query_likelihood", True),
         ("packed", "query_likelihood", False),
         ("prefix-cache", "query_likelihood", True),
+        ("prefix-cache", "probe", True),
+        ("packed", "probe", False),
         ("prefix-cache", "yes_no", False),
     ],
 )

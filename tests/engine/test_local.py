@@ -33,7 +33,7 @@ def test_the_engine_says_which_model_it_runs_and_how(engine: LocalEngine) -> Non
     assert info.revision.startswith("sha256:")
     assert info.parameters == 134_515_008
     assert info.is_small
-    assert engine.scoring_mode == "query_likelihood"
+    assert engine.scoring_mode == "probe"
     assert engine.supports_prefix_cache
     assert engine.context_tokens == 8_192
     assert engine.tokenizer_name == f"{info.name} {info.revision}"

@@ -182,7 +182,7 @@ def test_files_that_version_0_1_built_remain_valid(
 
 
 def test_the_file_name_of_version_0_1_is_kept(float32_engine: LocalEngine, tmp_path: Path) -> None:
-    for scoring, label in (("yes_no", "yes-no"), ("query_likelihood", "likelihood")):
+    for scoring, label in (("yes_no", "yes-no"), ("query_likelihood", "likelihood"), ("probe", "likelihood")):
         with open_cache(float32_engine, ARTICLES[1:2], tmp_path, scoring, bits=8) as cache:  # type: ignore[arg-type]
             assert cache.cache.path.name.startswith(f"smollm2-135m-float32-{label}-8bit-")
 

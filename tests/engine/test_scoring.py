@@ -38,7 +38,7 @@ def articles(code: Code) -> tuple[Article, ...]:
     return short_articles(code)
 
 
-@pytest.fixture(scope="module", params=["query_likelihood", "yes_no"])
+@pytest.fixture(scope="module", params=["query_likelihood", "probe", "yes_no"])
 def cache(
     request: pytest.FixtureRequest,
     engine: LocalEngine,
@@ -50,7 +50,7 @@ def cache(
         yield cache
 
 
-@pytest.mark.parametrize("scoring", ["query_likelihood", "yes_no"])
+@pytest.mark.parametrize("scoring", ["query_likelihood", "probe", "yes_no"])
 @pytest.mark.parametrize("batching", ["token-batches", "fixed-batches", "packed"])
 def test_scores_do_not_depend_on_the_batches(
     engine: LocalEngine, articles: tuple[Article, ...], scoring: ScoringMode, batching: BatchingStrategy
@@ -68,6 +68,24 @@ def test_the_prefix_cache_gives_the_scores_of_whole_prompts(
     whole = score(engine, cache.key.articles, scoring=cache.key.scoring, batching="one-by-one")
     assert list(cached) == list(whole)
     assert cached == pytest.approx(whole, abs=3e-3)  # stored in 16 bits
+
+
+def test_a_probe_reads_the_mean_state_of_the_questions_tokens_in_a_middle_layer(
+    engine: LocalEngine, articles: tuple[Article, ...]
+) -> None:
+    """transformers' own states of the whole prompt, multiplied with the probe's weights."""
+    tokenizer, probe = engine.tokenizer, engine.runner.probe
+    assert probe is not None
+    question = tokenizer.encode(f" {QUESTION}") + tokenizer.encode("\n")
+    expected = {}
+    for article in articles:
+        likelihood = tokenizer.suffix("query_likelihood", QUESTION)
+        ids = tokenizer.prefix("query_likelihood", article) + likelihood.ids[:1] + question
+        with torch.inference_mode():
+            output = engine.runner.model.base_model(torch.tensor([ids]), output_hidden_states=True)
+        mean = output.hidden_states[probe.depth][0, -len(question) :].float().mean(0)
+        expected[article.number] = float(mean @ torch.from_numpy(probe.weights))
+    assert score(engine, articles, scoring="probe", batching="packed") == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.parametrize("batching", ["packed", "prefix-cache"])
