@@ -147,8 +147,9 @@ def give_random_arguments(budget: Budget, most: int) -> Tally:
             problem = done.problem or ("no sentence" if done.code and not done.err.strip() else "")
             said = done.err.strip().splitlines()[-1] if done.code and done.err.strip() else ""
             tally.count(f"labourqa {name} {arguments!r}: {problem}"[:300] if problem else "", said)
-    if problem := look(home):  # names of codes may have been changed by `codes rename`
-        tally.notes.append(f"afterwards: {problem}")
+    # `history --erase` may have erased the answer.
+    if problem := look(home, least_answers=0):
+        tally.failures.append(f"afterwards: {problem}")
     return tally
 
 
