@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,8 +26,11 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(browser: Browser, code: Code, log: Path) -> Iterator[str]:
+    some = tuple(
+        one for one in code.articles if 65 <= int(one.number.partition("^")[0]) <= 125
+    )  # read sooner than all
     with Store(Settings(home=log.parent).database) as store:
-        store.editions.save(code, source="labour-code-lt.en.txt", sha256="0" * 64)
+        store.editions.save(replace(code, articles=some), source="labour-code-lt.en.txt", sha256="0" * 64)
     with serve_page(
         "tests.app.fake_page", log.parent, log, LABOURQA_ANSWER="quoted", LABOURQA_TOP="3"
     ) as address:
@@ -45,7 +49,7 @@ def page(new_visitor: NewVisitor, address: str) -> Page:
     page = visit(new_visitor(DESKTOP), address)
     expect(page.get_by_test_id("stChatInputTextArea")).to_be_focused()
     ask(page, QUESTION)
-    expect(page.get_by_text("articles read,")).to_be_visible()
+    expect(page.get_by_text("articles read,")).to_be_visible(timeout=90_000)
     return page
 
 
