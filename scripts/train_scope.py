@@ -54,7 +54,7 @@ UNANSWERABLE_WEIGHT = 3.0  # of a law's own unanswerable questions, beside an an
 OTHER_WEIGHT = 0.3  # of all other unanswerable questions
 REGULARIZATION = 1e-4  # of the squared weights of the question's vector
 NEWTON_STEPS = 30
-WRONGLY_REFUSED = 0.05  # of the answerable questions by the regressions without their law; fewer with all laws
+WRONGLY_REFUSED = 0.05  # of the answerable questions on laws that a regression was not fitted on
 
 
 @dataclass(frozen=True)
