@@ -20,35 +20,36 @@ _KEY = "follow-links"
 # Beside following links: Escape closes the article, which has the focus when it opens; then the link has it again.
 _follow_links: Any = st.components.v2.component(
     "follow_links",
-    js="""export default function ({ data, setStateValue }) {
-  // A state, since Streamlit sends the triggers of a fragment again with each later one. The time makes it new.
-  const send = (place) => setStateValue("followed", { place, time: Date.now() })
+    js="""export default function ({ data, parentElement, setStateValue }) {
   const pane = () => document.querySelector(".st-key-article-pane")
-  const onClick = (event) => {
-    const link = event.target.closest?.('a[href*="article="]')
-    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
-    const address = new URL(link.href)
-    if (!address.pathname.endsWith(`/${data.path}`)) return
-    event.preventDefault()
-    event.stopPropagation()
-    if (!pane()?.contains(link)) window.articleOpenedFrom = link
-    send(address.search.slice(1))
+  // A state, since Streamlit sends the triggers of a fragment again with each later one. The time makes it new.
+  window.linkFollower = {
+    path: data.path,
+    isShown: () => parentElement.isConnected,
+    follow: (place) => setStateValue("followed", { place, time: Date.now() }),
   }
-  const onKey = (event) => {
-    if (event.key === "Escape" && pane()) send("")
+  // Added once: while the page is drawn anew, a click would meet no listener, and the link would open a tab.
+  if (!document.documentElement.dataset.followsLinks) {
+    document.documentElement.dataset.followsLinks = "yes"
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest?.('a[href*="article="]'), follower = window.linkFollower
+      if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return
+      const address = new URL(link.href)
+      if (!follower.isShown() || !address.pathname.endsWith(`/${follower.path}`)) return
+      event.preventDefault()
+      event.stopPropagation()
+      if (!pane()?.contains(link)) window.articleOpenedFrom = link
+      follower.follow(address.search.slice(1))
+    }, true)
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && pane()) window.linkFollower.follow("")
+    })
   }
   const background = getComputedStyle(document.querySelector(".stApp")).backgroundColor
   document.documentElement.style.setProperty("--page-background", background)
-  document.documentElement.dataset.followsLinks = "yes"
-  document.addEventListener("click", onClick, true)
-  document.addEventListener("keydown", onKey)
   if (data.open !== (window.openArticle ?? "")) {
     window.openArticle = data.open
     if (!data.open) window.articleOpenedFrom?.focus({ preventScroll: true })
-  }
-  return () => {
-    document.removeEventListener("click", onClick, true)
-    document.removeEventListener("keydown", onKey)
   }
 }""",
 )

@@ -118,7 +118,7 @@ def test_two_tabs_of_one_person_agree(page: Page) -> None:
     ask(other, "And what about a business trip?")
     expect(page.get_by_text("articles read,")).to_have_count(2)
     expect(
-        page.get_by_test_id("stChatMessage").get_by_text("And what about a business trip?")
+        page.get_by_test_id("stChatMessage").get_by_text("And what about a business trip?", exact=True)
     ).to_be_visible()
     other.close()
 
