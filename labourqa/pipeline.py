@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from labourqa.answering.short_answer import choose_short_answer
 from labourqa.answering.understanding import find_language_mismatch, understand_question
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, UncertainCodeError
+from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
@@ -58,9 +58,9 @@ from labourqa.store.originals import Original
 
 _log = logging.getLogger(__name__)
 
-SIMILARITY_WEIGHT = (
-    5.0  # beside the log-probability, in rating the sentences of a long question (docs/quality.md)
-)
+READ_AHEAD = 16  # questions of an evaluation that a server reads each article for, before the next article
+# Of the similarity beside the log-probability, in rating the sentences of a long question (docs/quality.md).
+SIMILARITY_WEIGHT = 5.0
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
@@ -230,8 +230,7 @@ class Assistant:
             started = time.perf_counter()
             scorer = self.models.relevance
             mismatch = self._language_mismatch(resolved.text, code.articles)
-            rate = None if code.large or mismatch else partial(self._rate_texts, code)
-            question, notices = understand_question(resolved, code.articles, rate)
+            question, notices = self._understand(resolved, code)
             [vector], [states] = encoder.encode_tokens(
                 [question], np.asarray, delta_share=scorer.delta_share(code.articles)
             )
@@ -357,9 +356,19 @@ class Assistant:
     ) -> list[Report]:
         """The report of every case, in order; with `out`, an interrupted run resumes from that file."""
         edition = edition or self.current_edition()
+        questions = [case.question for case in cases]
+        ahead: set[str] = set()
+
+        def ask(question: str) -> Report:
+            if question not in ahead:
+                start = questions.index(question)
+                ahead.update(questions[start : start + READ_AHEAD])
+                self._read_ahead(edition, questions[start : start + READ_AHEAD])
+            return self.ask(question, edition=edition)
+
         return evaluate_cases(
             cases,
-            lambda question: self.ask(question, edition=edition),
+            ask,
             run=self.describe_run(edition),
             out=out,
             show_more=count_up(self.progress, "questions asked", len(cases)),
@@ -369,6 +378,12 @@ class Assistant:
         """What answers from `edition` depend on besides the question."""
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
+
+    def _understand(self, question: ResolvedQuestion, code: PreparedCode) -> tuple[str, tuple[str, ...]]:
+        """The question as it is read, and sentences on what was left out or changed."""
+        return understand_question(
+            question, code.articles, None if code.large else partial(self._rate_texts, code)
+        )
 
     def _rate_texts(self, code: PreparedCode, texts: Sequence[str]) -> list[float]:
         """How surely the code answers each text: the log-probability of its best article, and its similarity."""
@@ -419,6 +434,22 @@ class Assistant:
             self.models, self.store, self.settings, self.method, code.edition, code.articles
         )
         return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
+
+    def _read_ahead(self, edition: Edition, questions: Sequence[str]) -> None:
+        """Let a server read each article for all these questions at once."""
+        engine, method = self.models.engine, self.method
+        if not engine.info.server_url or method.name == "shortlist":
+            return
+        resolved = []
+        for question in questions:
+            with suppress(QuestionError):  # which `ask` raises when it is this question's turn
+                resolved.append(resolve_question(question, None))
+        with self.prepare(edition) as code:
+            if not code.large:
+                understood = [self._understand(question, code)[0] for question in resolved]
+                scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
+                show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
+                engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)
 
     def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
         """Let the model write from the best windows of the selected articles, as many as its context holds."""

@@ -139,6 +139,16 @@ class FakeEngine:
             show_read(1)
         return ScoringResult(tuple(scores), tokenize_seconds=0.0)
 
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        pass
+
     def open_prefix_cache(
         self,
         articles: Sequence[Article],

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from labourqa.answering.asking_part import Rate, choose_sentences
+from labourqa.answering.asking_part import Rate, choose_sentences, find_outcries
 from labourqa.answering.conversation import ResolvedQuestion
 from labourqa.answering.language import detect_mismatch, may_be_english
 from labourqa.answering.spelling import Correction, load_corrector
@@ -27,7 +27,7 @@ def understand_question(
         text, corrections = correct(question.text)
         return text, _describe(corrections, shortened=question.text != question.whole)
     whole, corrections = correct(question.whole)
-    text = choose_sentences(whole, rate)
+    text = choose_sentences(whole, rate, outcries=find_outcries(question.asked))
     read = tuple(one for one in corrections if one.read in text)
     return text, _describe(read, shortened=text != whole)
 

@@ -142,6 +142,20 @@ class Engine(Protocol):
         """
         ...
 
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        """Make the scores of these questions ready, where it is cheaper to ask all questions of an article at once.
+
+        That is so on a server, whose prefix cache may hold few articles. `score_articles` then gives these scores.
+        """
+        ...
+
     def open_prefix_cache(
         self,
         articles: Sequence[Article],

@@ -119,6 +119,16 @@ class LocalEngine:
             tokenize_seconds,
         )
 
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        """Nothing: the prefix cache holds all articles."""
+
     def open_prefix_cache(
         self,
         articles: Sequence[Article],

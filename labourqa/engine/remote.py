@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from labourqa.config import read_prompt
 from labourqa.engine.base import (
@@ -35,6 +35,8 @@ PATIENCE_SECONDS = 30.0  # with a server that is overloaded, restarting or loadi
 PATIENCE_WITH_REPLICA_SECONDS = 2.0  # where another server can answer instead
 _UNREADABLE = (LookupError, TypeError, ValueError, AttributeError)  # raised by what is not in OpenAI's form
 
+Result = TypeVar("Result")
+
 
 class RemoteEngine:
     """Every method raises EngineError when no server can be reached or its reply cannot be read."""
@@ -56,6 +58,7 @@ class RemoteEngine:
         self._urls = ",".join(client.url for client in clients)
         self._forms: dict[str, MarginForm] = {}
         self._forms_lock = Lock()
+        self._ahead: dict[tuple[Article, str, ScoringMode], ArticleScore] = {}
         served = self._replicas.run("models", partial(_find_model, name=name))
         self._owner = served.owner
         self.context_tokens = served.context_tokens
@@ -85,20 +88,29 @@ class RemoteEngine:
         prefix_cache: PrefixCacheHandle | None = None,  # noqa: ARG002
         show_read: Callable[[int], None],
     ) -> ScoringResult:
-        suffix = self._question.format(question=question)
-
         def score(article: Article) -> ArticleScore:
-            text = self._article_prompt(article)  # first, so that the server finds it in its prefix cache
-            request = partial(self._score, number=article.number, prompt=text + suffix, scoring=scoring)
-            result = self._replicas.run(text, request)
+            result = self._ahead.pop((article, question, scoring), None)
+            result = result or self._score(article, question, scoring)
             show_read(1)
             return result
 
-        with ThreadPoolExecutor(MAX_CONCURRENCY * len(self._replicas.clients)) as pool:
-            try:
-                return ScoringResult(tuple(pool.map(score, articles)), tokenize_seconds=0.0)
-            finally:
-                pool.shutdown(cancel_futures=True)  # after the first error, or when interrupted
+        return ScoringResult(self._map(score, articles), tokenize_seconds=0.0)
+
+    def read_ahead(
+        self,
+        articles: Sequence[Article],
+        questions: Sequence[str],
+        *,
+        scoring: ScoringMode,
+        show_read: Callable[[int], None],
+    ) -> None:
+        def score(article: Article) -> None:
+            for question in questions:
+                self._ahead[article, question, scoring] = self._score(article, question, scoring)
+            show_read(1)
+
+        self._ahead.clear()
+        self._map(score, articles)
 
     def open_prefix_cache(
         self,
@@ -158,7 +170,21 @@ class RemoteEngine:
                 self._forms[client.url] = choose_form(client, self.info.name, self._owner)
             return self._forms[client.url]
 
-    def _score(self, client: ServerClient, *, number: str, prompt: str, scoring: ScoringMode) -> ArticleScore:
+    def _map(self, work: Callable[[Article], Result], articles: Sequence[Article]) -> tuple[Result, ...]:
+        """`work` for many articles at once; each server's limit decides how many of them run."""
+        with ThreadPoolExecutor(MAX_CONCURRENCY * len(self._replicas.clients)) as pool:
+            try:
+                return tuple(pool.map(work, articles))
+            finally:
+                pool.shutdown(cancel_futures=True)  # after the first error, or when interrupted
+
+    def _score(self, article: Article, question: str, scoring: ScoringMode) -> ArticleScore:
+        text = self._article_prompt(article)  # first, so that the server finds it in its prefix cache
+        prompt = text + self._question.format(question=question)
+        request = partial(self._ask, number=article.number, prompt=prompt, scoring=scoring)
+        return self._replicas.run(text, request)
+
+    def _ask(self, client: ServerClient, *, number: str, prompt: str, scoring: ScoringMode) -> ArticleScore:
         form = self._form(client)
         if scoring == "generated":
             body = _chat(prompt, 3, self.info.name) | form.template_options

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from labourqa.answering.asking_part import choose_sentences
+from labourqa.answering.asking_part import choose_sentences, find_outcries
 from labourqa.answering.question import MAX_READ_WORDS
 
 LAW = {"pregnant", "night", "work", "refuse", "leave"}
@@ -29,6 +29,13 @@ def test_the_question_in_a_story_is_read_with_what_explains_it() -> None:
 def test_rhetorical_questions_are_left_out() -> None:
     question = f"What is wrong with these people? {STORY}Can I refuse night work? Who do they think they are?"
     assert choose_sentences(question, rate) == "Can I refuse night work?"
+
+
+def test_an_outcry_does_not_count_as_a_question() -> None:
+    question = f"Can they refuse night work?! {STORY}Pregnant, leave, night work. WHY NO LEAVE???"
+    assert find_outcries(question) == {"can they refuse night work", "why no leave"}
+    read = choose_sentences(question, rate, outcries=find_outcries(question))
+    assert read.startswith("Pregnant, leave, night work.")
 
 
 def test_a_second_question_on_the_law_is_read_too() -> None:

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from labourqa.config import REFERENCE_CASES, Settings
+from labourqa.engine.startup import Models
+from labourqa.evaluation.cases import read_cases
+from labourqa.pipeline import Assistant
 from labourqa.store import Store
 from tests.app.driver import ask, labels, open_page, page_server, texts, wait_for_answer
 
@@ -39,6 +43,21 @@ def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
         [conversation] = store.conversations.search()
     assert conversation.title == NIGHT
     assert app.query_params["conversation"] == str(conversation.id)
+
+
+def test_the_reports_of_the_page_are_those_of_the_other_interfaces(home: Path, models: Models) -> None:
+    settings = Settings(home=home, model="smollm2-135m")
+    measured = ("seconds", "peak_memory_bytes")
+    for case in read_cases(REFERENCE_CASES):
+        ask(open_page(), case.question)
+        with Store(settings.database) as store:
+            assistant = Assistant(settings, store, models=models)
+            expected = assistant.ask(case.question).to_json()
+            report = store.conversations.latest_report(case.question, assistant.method.name)
+        assert report is not None
+        stored = report.to_json()
+        assert [stored.pop(name) and expected.pop(name) for name in measured]
+        assert stored == expected
 
 
 def test_a_follow_up_question_continues_the_conversation(home: Path) -> None:

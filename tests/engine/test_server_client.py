@@ -3,15 +3,23 @@
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
+from pathlib import Path
 
 import pytest
 
+from labourqa.config import Settings
 from labourqa.engine.remote import RemoteEngine
 from labourqa.engine.server_client import ConcurrencyLimit, ServerClient
 from labourqa.errors import EngineError
+from labourqa.evaluation.cases import Case
 from labourqa.law.structure import Article, Paragraph
+from labourqa.pipeline import Assistant
+from labourqa.store import Store
+from tests.conftest import small_code
 from tests.engine.fake_server import article_of, margin, serve
+from tests.fakes import FakeEngine, fake_models
 
 ARTICLES = tuple(Article(str(i), "Title", (Paragraph("", "Text." + "x" * i),)) for i in range(1, 25))
 
@@ -167,3 +175,20 @@ def test_requests_get_their_places_in_the_order_in_which_they_came() -> None:
     for thread in threads:
         thread.join()
     assert order == list(range(20))
+
+
+def test_an_evaluation_asks_all_questions_of_an_article_one_after_the_other(tmp_path: Path) -> None:
+    questions = [f"How is night work number {number} paid?" for number in range(5)]
+    with serve() as server, Store() as store:
+        edition = store.editions.save(small_code(), source="nowhere.txt", sha256="0" * 64)
+        models = replace(fake_models(FakeEngine()), engine=RemoteEngine(server.url))
+        assistant = Assistant(Settings(home=tmp_path), store, models=models)
+        cases = [Case(str(i), question, True, "", {}, (), None) for i, question in enumerate(questions)]
+        together = assistant.evaluate(cases, edition=edition)
+        by_article: dict[str, list[str]] = {}
+        for prompt in server.prompts:
+            by_article.setdefault(article_of(prompt), []).append(prompt.rpartition("Question: ")[2])
+        assert by_article == dict.fromkeys(("1", "2", "2^1"), questions)
+        alone = [assistant.ask(question, edition=edition) for question in questions]
+        assert len(server.prompts) == 2 * 3 * len(questions)
+        assert [report.selection for report in together] == [report.selection for report in alone]

@@ -188,7 +188,8 @@ def test_damage_left_by_a_crash_is_found_and_repaired_when_nobody_else_uses_the_
         answer, conversation = store.conversations.log(make_report())
         store.editions.save(code, source="x", sha256="1" * 64)
     content = bytearray(path.read_bytes())
-    content[40 * 4096 : 40 * 4096 + 64] = b"\xff" * 64  # the header of a page
+    for page in range(60, 80):  # where the articles are
+        content[page * 4096 : page * 4096 + 64] = b"\xff" * 64  # the header
     path.write_bytes(content)
     # The write-ahead log of a process that was killed.
     with sqlite3.connect(path) as other:
