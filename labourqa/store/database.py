@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from labourqa.store.migrations import migrations
 from labourqa.text import printable
 
 BUSY_SECONDS = 30  # how long to wait for another process that writes
+_LEAST_BYTES = 200_000  # on the disk: SQLite's files beside a database take 70,000 at least
 # In errors that SQLite calls operational: a table that should be there, and text that is no UTF-8.
 _SIGNS_OF_DAMAGE = re.compile(r"no such (table|column|index|module)|Could not decode|malformed")
 
@@ -25,9 +27,10 @@ _SIGNS_OF_DAMAGE = re.compile(r"no such (table|column|index|module)|Could not de
 class Database:
     """The database at `path`, or one in memory. It belongs to the thread that opened it.
 
-    Where the file or its folder may only be read, the database is opened for reading. Every method raises StoreError
-    when the file is locked or cannot be written, and DamagedDatabaseError when it is damaged. Damage that is found
-    while the database is used is marked by a file beside it, so that it is repaired when it is opened again.
+    Where the file or its folder may only be read, or the disk is full, the database is opened for reading. Every method
+    raises StoreError when the file is locked or cannot be written, and DamagedDatabaseError when it is damaged. Damage
+    that is found while the database is used is marked by a file beside it, so that it is repaired when it is opened
+    again.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -39,10 +42,7 @@ class Database:
             elif is_read_only(path):
                 self._db = _open_read_only(path)
             else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # Two processes that create or migrate the file at once would each do half of it.
-                with FileLock(f"{path}.lock", timeout=BUSY_SECONDS):
-                    self._db = _open(path)
+                self._db = _open_or_read(path)
             self._db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
@@ -123,6 +123,8 @@ class Database:
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the latter: a damaged name in an error
             raise self.report_damage(printable(str(error))) from error
         except OSError as error:
+            if self.path is not None and _is_disk_full(self.path):
+                raise StoreError(self._explain(str(error))) from error
             raise StoreError(
                 f"The folder of {self.path} cannot be used ({error.strerror or error}); change its permissions, or "
                 "set LABOURQA_HOME to another folder."
@@ -130,7 +132,7 @@ class Database:
 
     def _explain(self, reason: str) -> str:
         """What to do about an error that SQLite calls operational."""
-        if "full" in reason:
+        if "full" in reason or (self.path is not None and _is_disk_full(self.path)):
             return f"The disk is full; free some space for {self.path}."
         if "locked" in reason:
             return f"{self.path} is in use by another program; try again later."
@@ -144,6 +146,19 @@ class Database:
 
 def _connect(name: str, *, uri: bool = False) -> sqlite_utils.Database:
     return sqlite_utils.Database(sqlite3.connect(name, timeout=BUSY_SECONDS, uri=uri))
+
+
+def _open_or_read(path: Path) -> sqlite_utils.Database:
+    """The database; where the disk has no room for the files that SQLite keeps beside it, for reading only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Two processes that create or migrate the file at once would each do half of it.
+        with FileLock(f"{path}.lock", timeout=BUSY_SECONDS):
+            return _open(path)
+    except (sqlite3.OperationalError, OSError):
+        if not path.exists() or not _is_disk_full(path):
+            raise
+        return _open_read_only(path)
 
 
 def _open(path: Path) -> sqlite_utils.Database:
@@ -165,9 +180,9 @@ def _open(path: Path) -> sqlite_utils.Database:
 def _open_read_only(path: Path) -> sqlite_utils.Database:
     """The database for reading only. Raises StoreError when it must be migrated first."""
     name = f"{path.absolute().as_uri()}?mode=ro"
-    # Without "immutable", SQLite creates files beside a database in WAL mode, even to read it. Where there is such a
-    # file already, another process writes.
-    if not Path(f"{path}-wal").exists():
+    # Without "immutable", SQLite creates files beside a database in WAL mode, even to read it. Where such a file has
+    # content already, another process writes.
+    if not _size(Path(f"{path}-wal")):
         name += "&immutable=1"
     db = _connect(name, uri=True)
     if migrations.pending(db):
@@ -181,6 +196,13 @@ def _open_read_only(path: Path) -> sqlite_utils.Database:
 def is_read_only(path: Path) -> bool:
     """Whether there is a database that this user may only read."""
     return path.exists() and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
+def _is_disk_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LEAST_BYTES
+    except OSError:
+        return False
 
 
 def damage_mark(path: Path) -> Path:

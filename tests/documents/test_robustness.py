@@ -161,6 +161,8 @@ def test_a_large_file_is_read_or_refused_within_20_seconds_and_a_gigabyte(make: 
         "''.join(f'Article {i}. Title\\n\\n1. Text.\\n\\n' for i in range(1, 74_000))",
         "''.join(f'{i}. Word of law\\n' for i in range(1, 290_000))",
         "'Article 1. Title\\n\\n' + '1) the employer pays;\\n' * 290_000",
+        "'Article 1. Title\\n\\n1. ' + 'the employer pays ' * 2_700_000",  # one article of 48 MB
+        "'Article 1. Title\\n\\n1. ' + 'the employer pays ' * 1_100_000",  # as much as is read
     ],
 )
 @pytest.mark.slow

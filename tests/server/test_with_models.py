@@ -27,7 +27,7 @@ from tests.cli.process import ROOT, run_labourqa
 
 pytestmark = pytest.mark.model
 
-MEASURED = ("seconds", "peak_memory_bytes")  # what differs from run to run
+MEASURED = ("seconds", "peak_memory_bytes", "id")  # what differs from run to run, and a case's id
 QUESTIONS = [case.question for case in read_cases(REFERENCE_CASES)]
 
 
@@ -77,7 +77,9 @@ def comparable(report: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in report.items() if name not in MEASURED}
 
 
-def test_the_report_is_the_same_over_http_mcp_and_on_the_command_line(url: str, prepared_home: Path) -> None:
+def test_the_report_is_the_same_over_http_mcp_and_on_the_command_line(
+    url: str, prepared_home: Path, tmp_path: Path
+) -> None:
     over_http = [ask(url, question) for question in QUESTIONS]
 
     async def ask_over_mcp() -> list[Any]:
@@ -91,6 +93,10 @@ def test_the_report_is_the_same_over_http_mcp_and_on_the_command_line(url: str, 
     assert [comparable(report) for report in over_mcp] == [comparable(report) for report in over_http]
     printed = json.loads(run_labourqa("ask", "--json", QUESTIONS[0], home=prepared_home).stdout)
     assert comparable(printed) == comparable(over_http[0])
+    out = tmp_path / "reports.jsonl"
+    run_labourqa("eval", str(REFERENCE_CASES), "--out", str(out), home=prepared_home)
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [comparable(report) for report in written] == [comparable(report) for report in over_http]
     for report in over_http:
         assert Report.from_json(report).to_json() == report
 

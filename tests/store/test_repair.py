@@ -15,6 +15,7 @@ from labourqa.law.structure import Code
 from labourqa.models.local_files import file_sha256
 from labourqa.pipeline import Assistant
 from labourqa.store import Store
+from tests.cli.conftest import NOWHERE
 from tests.conftest import small_code
 from tests.fakes import fake_models
 from tests.samples import make_report
@@ -127,6 +128,29 @@ def test_a_damaged_edition_is_restored_from_its_file(
         assert [one.code for one in store.editions.all()] == [embedded.code]
     assert file_sha256(DEFAULT_EDITION) == embedded.sha256
     assert "its file was not kept; run `labourqa ingest` with its file again" in caplog.text
+
+
+def test_an_edition_is_restored_from_the_file_that_was_kept_at_its_ingestion(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    (tmp_path / "nowhere.txt").write_text(NOWHERE)
+    with Store(settings.database) as store:
+        assistant = Assistant(settings, store, models=fake_models())
+        edition = assistant.ingest(tmp_path / "nowhere.txt", name="My Code", force=True)
+        assistant.precompute(edition)
+        articles = store.editions.articles(edition)
+    (tmp_path / "nowhere.txt").unlink()
+    content = settings.database.read_bytes()
+    settings.database.write_bytes(content.replace(b"one and a half times", b"one and a third time"))
+    with (
+        Store(settings.database) as store,
+        pytest.raises(DamagedDatabaseError, match="run the command again"),
+    ):
+        store.editions.articles(edition)
+    with Store(settings.database) as store:
+        assistant = Assistant(settings, store, models=fake_models())
+        assert assistant.current_edition() == edition
+        assert store.editions.articles(edition) == articles
+        assert store.editions.lost() == []
 
 
 def test_a_damaged_database_that_may_only_be_read_shows_what_is_whole(

@@ -1,0 +1,1 @@
+"""The parts of the reliability campaign, which `scripts/campaign.py` runs."""
