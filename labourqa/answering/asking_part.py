@@ -26,17 +26,19 @@ def choose_sentences(
 ) -> str:
     """The sentences of a question that are read, at most `max_words` words, in their order.
 
-    `rate` tells of texts how surely the law answers them, as a log-probability. `outcries` do not count as asking.
+    `rate` tells of texts how surely the law answers them, as a log-probability. `outcries` and
+    sentences in capitals do not count as asking.
     """
     sentences = split_question(question)
     if len(sentences) <= SHORT_SENTENCES and len(question.split()) <= max_words:
         return question
     lengths = [len(sentence.split()) for sentence in sentences]
-    asking = [
+    calm = [
         i
         for i, sentence in enumerate(sentences)
-        if asks(sentence) and _words(sentence) not in outcries and not sentence.isupper()
+        if _words(sentence) not in outcries and not sentence.isupper()
     ]
+    asking = [i for i in calm if asks(sentences[i])]
 
     def join(chosen: Collection[int]) -> str:
         return " ".join(sentences[i] for i in sorted(chosen))
@@ -46,7 +48,7 @@ def choose_sentences(
         ratings = rate([join(one) for one in fitting]) if fitting else []
         return max(zip(ratings, fitting, strict=True), key=lambda pair: pair[0], default=(0.0, frozenset()))
 
-    spans = list(_find_spans(asking or range(len(sentences))))
+    spans = list(_find_spans(asking or calm or range(len(sentences))))
     rating, chosen = find_best(spans)
     if not chosen:  # one long sentence
         return find_asking_part(question, max_words)
