@@ -16,22 +16,6 @@ from labourqa.law.references import show_number
 from labourqa.text import escape_markdown
 
 _PLACE = ("code", "article", "paragraph")  # in the address
-_STYLE = """<style>
-.st-key-article-pane {
-  position: fixed; z-index: 1000000; inset: 0; overflow-y: auto; overscroll-behavior: contain;
-  padding: 1rem 1.25rem 3rem; flex-wrap: nowrap; background: var(--page-background, Canvas);
-}
-.st-key-article-links {
-  position: sticky; top: -1rem; z-index: 1; margin: -1rem 0 0; padding: 0.5rem 0; background: inherit;
-}
-@media (min-width: 62rem) {
-  .st-key-article-pane {
-    left: auto; width: min(28rem, 38vw); border-left: 1px solid rgba(128, 128, 128, 0.4);
-  }
-  [data-testid="stMain"] { margin-right: min(28rem, 38vw); width: auto; }
-}
-@media print { .st-key-article-pane { display: none; } [data-testid="stMain"] { margin-right: 0; } }
-</style>"""
 
 
 @st.fragment
@@ -41,7 +25,6 @@ def show() -> None:
     law_links.follow(reference, _open)
     if reference is None:
         return
-    st.html(_STYLE)
     with st.container(key="article-pane"), open_store() as store, user_errors():
         edition = navigation.edition_from_query(store) or current_edition(store)
         with st.container(

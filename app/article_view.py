@@ -13,14 +13,6 @@ from labourqa.law.structure import Article
 from labourqa.store import Store
 from labourqa.store.versions import find_earlier_version
 
-_HIGHLIGHT = """<style>
-[class*="st-key-cited-"] {
-  background: rgba(255, 196, 0, 0.18);
-  border-left: 4px solid #d49a00;
-  border-radius: 4px;
-  padding: 0.6rem 0.8rem;
-}
-</style>"""
 _scroll_to_cited = st.components.v2.component(
     "scroll_to_cited",
     js="""export default function () {
@@ -54,7 +46,6 @@ def show_paragraphs(store: Store, edition: Edition, article: Article, cited: Col
         if reference.article == article.number and reference.paragraph
     }
     known = store.editions.numbers(edition)
-    st.html(_HIGHLIGHT)
     for paragraph in article.paragraphs:
         text = f"{show_number(paragraph.number)}. {paragraph.text}" if paragraph.number else paragraph.text
         linked = law_links.link_references(text, edition, known)

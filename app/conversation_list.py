@@ -15,10 +15,6 @@ from labourqa.text import escape_markdown
 LISTED = 30
 WATCH_SECONDS = 3  # between two looks for changes that another tab of this visitor made
 TITLE_CHARACTERS = 80  # as many as fit into two or three lines beside the menu
-_STYLE = """<style>
-[class*="st-key-open-conversation-"] button { justify-content: flex-start; text-align: left; }
-[class*="st-key-open-conversation-"] button p { white-space: normal; overflow-wrap: anywhere; }
-</style>"""
 
 
 def show() -> None:
@@ -36,7 +32,6 @@ def show() -> None:
         version = store.conversations.version()
     if words and not found:
         st.caption(_("No conversation has these words."))
-    st.html(_STYLE)
     for day, conversations in groupby(found[:LISTED], _describe_day):
         st.caption(day)
         for conversation in conversations:

@@ -14,20 +14,14 @@ import visitor
 from language import declare_language
 from messages import user_errors
 from server import server, show_loading
+from style import STYLE
 
 ICON = Path(__file__).with_name(
     "icon.png"
 )  # a local file: Streamlit's named icons are fetched from the internet
-# Streamlit's own greys, and white on the light blue of the dark theme, have too little contrast (WCAG 1.4.3).
-_CONTRAST = """<style>
-.stApp [data-testid="stCaptionContainer"], .stApp [data-testid="stCaptionContainer"] p {
-  color: light-dark(#5a6570, #aab4be); opacity: 1;
-}
-.stApp [data-testid^="stBaseButton-primary"] p { color: light-dark(#ffffff, #0b1a29); }
-</style>"""
 
 st.set_page_config(page_title="labourqa", page_icon=ICON, layout="centered")
-st.html(_CONTRAST)
+st.html(STYLE)
 with user_errors():
     if visitor.must_sign_in():
         st.navigation([sign_in.show_sign_in], position="hidden").run()

@@ -33,16 +33,6 @@ FIRST_READING_SECONDS = (
     180 / 405_000
 )  # for each character: the embedded code takes up to 3 minutes on 2 cores
 FIRST_READING = "reading the code once"  # the activity that builds the prefix cache
-_STYLE = """<style>
-.only-spoken { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
-[class*="st-key-question-of-"] { scroll-margin-top: 4rem; }
-[class*="st-key-short-answer-"] [data-testid="stMarkdown"] p { font-size: 1.2rem; }
-[data-testid="stChatMessage"] a[href*="article="] {
-  white-space: nowrap; text-decoration: none; font-size: 0.85rem; padding: 0.1rem 0.45rem;
-  border: 1px solid currentColor; border-radius: 1rem;
-}
-[data-testid="stChatMessage"] a[href*="article="]:is(:hover, :focus-visible) { text-decoration: underline; }
-</style>"""
 
 # The session state holds `conversation` (its id in the database, None for a new one), `unstored`, the answers of this
 # session that are not in the database, and `asking`, the last question that was asked here. A question from a button is
@@ -54,7 +44,6 @@ def show() -> None:
     answers, open_questions = _read_conversation(conversation)
     current = st.session_state.get("asking") or asking.find(conversation)
     article_pane.show()
-    st.html(_STYLE)
     if answers or open_questions:
         st.html(f'<h1 class="only-spoken">{escape(_conversation_title(conversation))}</h1>')
     welcome = st.empty()  # the first question takes its place
