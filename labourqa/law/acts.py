@@ -164,6 +164,6 @@ def _read_entry(source: SourceText, heading: Heading, end: int) -> str | None:
         elif line.endswith(SENTENCE_ENDS):
             return None
         before = line
-    text = _LEADERS.sub("", source.layout.join(title))
+    text = _LEADERS.sub("", source.layout.join(title)).strip()
     has_text = len(text) > _LONGEST_ENTRY or text.startswith("(1)") or text.endswith((";", ":", "—"))
     return None if has_text else text

@@ -31,7 +31,7 @@ class LineLayout:
         for line, following in pairwise(lines):
             if line.endswith("\xad"):  # a hyphen that stands only at the end of a line
                 pieces.append(line[:-1])
-            elif line[-1:] not in "-–" or line[-2:-1] == " " or _HANGING.match(following):
+            elif not line.endswith(("-", "–")) or line[-2:-1] == " " or _HANGING.match(following):
                 pieces += line, " "
             elif line[-1] == "-" and self._is_one_word(_last_word(line), _first_word(following)):
                 pieces.append(line[:-1])

@@ -24,6 +24,11 @@ from tests.fakes import FakeEngine, fake_models
 ARTICLES = tuple(Article(str(i), "Title", (Paragraph("", "Text." + "x" * i),)) for i in range(1, 25))
 
 
+@pytest.fixture(autouse=True)
+def _short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labourqa.engine.server_client.FIRST_DELAY_SECONDS", 0.02)
+
+
 def scores(engine: RemoteEngine, articles: Sequence[Article] = ARTICLES) -> dict[str, float]:
     result = engine.score_articles(
         articles, "How long?", scoring="yes_no", batching="one-by-one", batch_tokens=1, batch_articles=1,

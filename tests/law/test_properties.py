@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from labourqa.errors import NoArticlesError, UnknownArticleError
@@ -27,6 +27,7 @@ LAW_LIKE = st.lists(PIECES | st.text(max_size=5), max_size=60).map("".join)
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_TEXT | LAW_LIKE)
+@example("Article 2\nArticle 2\nb\nArticle 1\nARTICLE 0\nContents\na\n\n")  # a title after an empty line
 def test_any_text_gives_a_code_or_one_sentence(text: str) -> None:
     with contextlib.suppress(NoArticlesError):
         assert isinstance(parse_code(text), Code)
