@@ -28,13 +28,13 @@ from labourqa.answering.answer import (
 from labourqa.answering.closest import find_closest
 from labourqa.answering.conditions import find_conditions
 from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
-from labourqa.answering.language import detect_mismatch, load_identifier, may_be_english
+from labourqa.answering.language import load_identifier
 from labourqa.answering.notices import find_notices, names_other_law
 from labourqa.answering.question import is_small_talk, resolve_mentions
 from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
 from labourqa.answering.selection import Selection, select_articles
 from labourqa.answering.short_answer import choose_short_answer
-from labourqa.answering.spelling import load_corrector
+from labourqa.answering.understanding import find_language_mismatch, understand_question
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
 from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, QuestionError, UncertainCodeError
@@ -58,10 +58,9 @@ from labourqa.store.originals import Original
 
 _log = logging.getLogger(__name__)
 
-# Beside the answer to a long question.
-SHORTENED = "The question was long, so only the part of it that asks was read."
 READ_AHEAD = 16  # questions of an evaluation that a server reads each article for, before the next article
-LANGUAGE_CHARACTERS = 6_000  # of the articles, beside their titles, to tell the code's language
+# Of the similarity beside the log-probability, in rating the sentences of a long question (docs/quality.md).
+SIMILARITY_WEIGHT = 5.0
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
@@ -231,7 +230,7 @@ class Assistant:
             started = time.perf_counter()
             scorer = self.models.relevance
             mismatch = self._language_mismatch(resolved.text, code.articles)
-            question, notices = self._understand(resolved, code.articles)
+            question, notices = self._understand(resolved, code)
             [vector], [states] = encoder.encode_tokens(
                 [question], np.asarray, delta_share=scorer.delta_share(code.articles)
             )
@@ -380,17 +379,21 @@ class Assistant:
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-    def _understand(
-        self, question: ResolvedQuestion, articles: Sequence[Article]
-    ) -> tuple[str, tuple[str, ...]]:
-        """The question as it is read, without mistyped words, and sentences on what was changed."""
-        notices = () if question.text == question.whole else (SHORTENED,)
-        if not (may_be_english(question.text) and may_be_english(_sample_law(articles))):
-            return question.text, notices
-        text, corrections = load_corrector(tuple(articles)).correct(question.text)
-        if not corrections:
-            return text, notices
-        return text, (*notices, f"Read {', '.join(map(str, corrections))}.")
+    def _understand(self, question: ResolvedQuestion, code: PreparedCode) -> tuple[str, tuple[str, ...]]:
+        """The question as it is read, and sentences on what was left out or changed."""
+        return understand_question(
+            question, code.articles, None if code.large else partial(self._rate_texts, code)
+        )
+
+    def _rate_texts(self, code: PreparedCode, texts: Sequence[str]) -> list[float]:
+        """How surely the code answers each text: the log-probability of its best article, and its similarity."""
+        scorer = self.models.relevance
+        vectors = self.models.encoder.encode(texts, delta_share=scorer.delta_share(code.articles))
+        relevances = [
+            scorer.score(code.articles, code.embeddings, text, vector)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+        return [max(one.articles.values()) + SIMILARITY_WEIGHT * one.similarity for one in relevances]
 
     def _resolve_mentions(
         self, question: str, code: PreparedCode
@@ -409,7 +412,7 @@ class Assistant:
         """The languages of question and code, where a small model, which reads only one, would meet another."""
         if self.models.engine.scoring_mode == "yes_no":
             return None
-        return detect_mismatch(question, _sample_law(articles))
+        return find_language_mismatch(question, articles)
 
     def _articles_to_read(
         self, articles: tuple[Article, ...], relevance: Relevance, candidates: Collection[str]
@@ -437,12 +440,13 @@ class Assistant:
         engine, method = self.models.engine, self.method
         if not engine.info.server_url or method.name == "shortlist":
             return
-        understood = []
+        resolved = []
         for question in questions:
             with suppress(QuestionError):  # which `ask` raises when it is this question's turn
-                understood.append(resolve_question(question, None).text)
+                resolved.append(resolve_question(question, None))
         with self.prepare(edition) as code:
             if not code.large:
+                understood = [self._understand(question, code)[0] for question in resolved]
                 scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
                 show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
                 engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)
@@ -481,12 +485,6 @@ class _Answered:
     first_token_at: float | None = None  # perf_counter() time; None for an answer that was not generated
     prompt_tokens: int = 0
     generated_tokens: int = 0
-
-
-def _sample_law(articles: Sequence[Article]) -> str:
-    """A part of a law by which its language is told: the titles of a short code are too few words."""
-    share = LANGUAGE_CHARACTERS // len(articles)
-    return "\n".join(f"{article.title}\n{article.text[:share]}" for article in articles)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from labourqa.answering.conversation import Turn
 from labourqa.answering.question import MAX_READ_WORDS, check_question, resolve_mentions
+from labourqa.answering.understanding import SHORTENED
 from labourqa.config import Settings
 from labourqa.engine.startup import choose_method
 from labourqa.errors import EngineError, NoArticlesError, QuestionError, UncertainCodeError
@@ -21,7 +22,7 @@ from labourqa.law.structure import Article, Code, Paragraph
 from labourqa.methods import METHODS
 from labourqa.models.relevance import OTHER_LAWS_DELTA_SHARE
 from labourqa.models.texts import TEXTS_VERSION
-from labourqa.pipeline import SHORTENED, Assistant, open_assistant
+from labourqa.pipeline import Assistant, open_assistant
 from labourqa.reading import CALIBRATION_QUESTION
 from labourqa.store import Store
 from tests.conftest import ROOT, small_code
@@ -575,3 +576,10 @@ def test_control_characters_are_no_part_of_a_question() -> None:
         check_question("\x1b How long\x00 is\u200b an\u202enual\xa0leave\ufeff?\r\n")
         == "How long is annual leave?"
     )
+
+
+def test_mistyped_words_are_read_as_the_laws_and_the_report_says_so(make_assistant: MakeAssistant) -> None:
+    report = make_assistant().ask("How is nigth work paid?")
+    assert report.question == "How is nigth work paid?"
+    assert report.resolved_question == "How is night work paid?"
+    assert report.notices == ('Read "nigth" as "night".',)

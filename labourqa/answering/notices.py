@@ -15,6 +15,10 @@ HARASSMENT = (
     "If you are harassed or threatened at work, write down what happened, when, and who saw it; the labour "
     "inspectorate, a trade union or a lawyer can help you, and in danger the police."
 )
+COERCION = (
+    "If somebody locks you in, keeps your passport or forces you to work, call the police (112 in the European Union "
+    "and in India, 999 in Malaysia); the labour inspectorate and your embassy can help you, too."
+)
 DISTRESS = (
     "If you think of harming yourself, please talk to somebody now: call the emergency number (112 in the European "
     "Union and in India, 999 in Malaysia) or a crisis line."
@@ -23,11 +27,24 @@ _EMERGENCIES = (
     (
         DISTRESS,
         r"kill(?:ing)? myself|suicid\w+|end (?:my|it) (?:life|all)|don'?t want to live|harm(?:ing)? myself|"
-        r"can(?:no|')?t go on living",
+        r"can(?:no|')?t go on living|(?:want|wish) (?:to die|i was dead|i were dead)",
+    ),
+    (
+        COERCION,
+        r"lock(?:s|ed|ing)? (?:me|us|him|her|them) (?:in|up)|"
+        r"(?:keeps?|kept|keeping|took|takes|taken|holds?|holding|has|have|withholds?) "
+        r"(?:away )?(?:my|our|his|her|their) (?:passport|identity card|id card)s?|"
+        r"(?:do|does|did|will)(?: not|n't) let (?:me|us) (?:leave|go home|out)|forced labou?r|"
+        r"blackmail(?:s|ed|ing)? (?:me|us)|blackmailed by",
     ),
     (
         HARASSMENT,
-        r"harass\w*|grop(?:e[ds]?|ing)|molest\w*|rap(?:e[ds]?|ing)|(?:sexually )?assault\w*|stalk(?:s|ed|ing)|"
+        r"harass\w*|sexual (?:remarks|comments|jokes|advances|favou?rs)|(?:nude|naked|dirty) (?:pictures|photos|pics)|"
+        r"attack(?:s|ed)? (?:me|us|by)|(?:pushe[sd]|kick(?:s|ed)|shove[sd]|grab(?:s|bed)|corner(?:s|ed)) "
+        r"me(?! (?:out|off|into|to))|spat (?:at|on) me|"
+        r"follow(?:s|ed|ing)? me (?:home|around)|hand on my (?:thigh|leg|knee|bottom|butt|breast)|"
+        r"humiliat(?:es|ed|ing)? me|threaten(?:s|ed|ing)? (?:my|our) (?:family|children|wife|husband|life)|"
+        r"grop(?:e[ds]?|ing)|molest\w*|rap(?:e[ds]?|ing)|(?:sexually )?assault\w*|stalk(?:s|ed|ing)|"
         r"bull(?:y|ies|ied|ying)|mobb(?:ed|ing)|threaten(?:s|ed|ing)? (?:me|us|to (?:hit|hurt|beat|kill))|"
         r"beats? me|beat(?:en)? (?:me|up)|hits? me|slapp?e?d? me|punched me|touch(?:es|ed|ing)? (?:me|my)|"
         r"violen(?:t|ce)",
@@ -35,10 +52,14 @@ _EMERGENCIES = (
     (
         INJURY,
         r"(?:i|he|she|colleague|worker|workmate|somebody|someone)(?:'ve| have| has| was| were| got| is| am|'m)?"
-        r"(?: (?:just|badly|been|seriously))* (?:injured|hurt|burnt|burned|bleeding|electrocuted|unconscious|poisoned)|"
-        r"(?:broke|cut off|lost|crushed|burnt|burned|injured|hurt) (?:my|his|her) (?:\w+ )?(?:arm|leg|hand|finger|foot|"
+        r"(?: (?:just|badly|been|seriously))* (?:injured|hurt|(?:burnt|burned)(?! out)|bleeding|electrocuted|"
+        r"unconscious|poisoned|collapsed)|"
+        r"not breathing|inhaled (?:\w+ )?(?:chemicals|fumes|gas|smoke)|got (?:caught|stuck|trapped) in (?:the|a)|"
+        r"(?:broke|cut|cut off|lost|crushed|burnt|burned|injured|hurt) (?:my|his|her) (?:\w+ )?(?:arm|leg|hand|"
+        r"finger|thumb|foot|"
         r"back|head|eye|wrist|ankle|skull|nose|knee|shoulder|ribs?)s?|(?:my|his|her) life (?:is )?in danger|"
         r"accident at work|work(?:place)? accident|i(?: a|')m in danger|immediate danger|"
+        r"about to collapse|exits? (?:is|are) (?:locked|blocked)|"
         r"unsafe (?:machine|scaffold\w*)|gas leak|caught fire",
     ),
 )

@@ -1,6 +1,6 @@
 import pytest
 
-from labourqa.answering.notices import HARASSMENT, INJURY, find_country, find_notices
+from labourqa.answering.notices import COERCION, DISTRESS, HARASSMENT, INJURY, find_country, find_notices
 from labourqa.law.structure import Code
 from tests.conftest import small_code
 
@@ -43,5 +43,13 @@ def test_a_country_that_is_only_mentioned_counts_where_the_law_does_not_answer(c
 def test_a_personal_emergency_gets_one_helpful_sentence(code: Code) -> None:
     assert notices("A workmate groped me at the party. What can I do?", code) == (HARASSMENT,)
     assert notices("A machine crushed my hand. Who pays?", code) == (INJURY,)
+    assert notices("My supervisor keeps making sexual remarks", code) == (HARASSMENT,)
+    assert notices("He threatens my family if I complain", code) == (HARASSMENT,)
+    assert notices("My employer took my passport", code) == (COERCION,)
+    assert notices("I can't take it any more, I want to die", code) == (DISTRESS,)
+    assert notices("I cut my thumb on the saw", code) == (INJURY,)
+    assert notices("I'm burnt out and want a year off", code) == ()
+    assert notices("He threatened to fire me", code) == ()
+    assert notices("They kicked me out two weeks ago", code) == ()
     assert notices("Which firms need an anti-harassment policy?", code) == ()
     assert notices("How is an accident at work investigated?", code) == ()
