@@ -1,20 +1,20 @@
 """Editions of labour codes and their articles."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any
 
 import sqlite_utils
 
 from labourqa.errors import NoEditionError, UnknownArticleError
 from labourqa.law.edition import Edition
-from labourqa.law.references import find_references
-from labourqa.law.structure import Article, Code, Paragraph, Point
+from labourqa.law.structure import Article, Code
+from labourqa.store.articles import insert_article, insert_references, load_articles, reference_values
 from labourqa.store.checksums import article_checksum, checksum, is_intact
 from labourqa.store.database import Database, now
-from labourqa.store.originals import Original, OriginalFiles, Places, insert_place
+from labourqa.store.originals import Original, OriginalFiles, Places
 from labourqa.store.owners import EVERYONE, LOCAL
 
 MIN_CHECKSUM_DIGITS = 4  # that name an edition
@@ -116,8 +116,8 @@ class Editions:
             for preliminary, articles in ((1, code.preliminary), (0, code.articles)):
                 for article in articles:
                     found = {} if preliminary else places or {}
-                    _insert_article(db, article, edition=edition_id, preliminary=preliminary, places=found)
-            references = checksum(self._reference_values(edition_id))
+                    insert_article(db, article, edition=edition_id, preliminary=preliminary, places=found)
+            references = checksum(reference_values(self._database, edition_id))
             db.table("editions").update(edition_id, {"references_checksum": references})
             self._database.save_index_checksum()
         return edition
@@ -282,15 +282,15 @@ class Editions:
         """Find the references in an edition's articles again where the stored ones are damaged."""
         with self._database.transaction() as db:
             [row] = self._database.rows("SELECT references_checksum FROM editions WHERE id = ?", [edition_id])
-            if is_intact(row["references_checksum"], self._reference_values(edition_id)):
+            if is_intact(row["references_checksum"], reference_values(self._database, edition_id)):
                 return
             articles = self._database.rows(
                 "SELECT id, number, text FROM articles WHERE edition = ?", [edition_id]
             )
             for article in articles:
                 db.execute("DELETE FROM cross_references WHERE article = ?", [article["id"]])
-                _insert_references(db, article["id"], article["number"], article["text"])
-            references = checksum(self._reference_values(edition_id))
+                insert_references(db, article["id"], article["number"], article["text"])
+            references = checksum(reference_values(self._database, edition_id))
             db.table("editions").update(edition_id, {"references_checksum": references})
 
     def rename_code(self, name: str, new_name: str) -> None:
@@ -353,8 +353,10 @@ class Editions:
         return editions[0]
 
     def articles(self, edition: Edition) -> tuple[Article, ...]:
-        """The articles of the code itself, in order."""
-        return self._load_articles(edition)
+        """The articles of the code itself, in order. Raises DamagedDatabaseError."""
+        articles = load_articles(self._database, edition, self._owner)
+        self._check_whole(edition, articles)
+        return articles
 
     def numbers(self, edition: Edition) -> list[str]:
         """The numbers of the articles of the code itself, in order."""
@@ -371,9 +373,9 @@ class Editions:
 
     def article(self, edition: Edition, number: str) -> Article:
         """Raises UnknownArticleError."""
-        found = self._load_articles(edition, number)
+        found = load_articles(self._database, edition, self._owner, number)
         if not found:
-            self._load_articles(edition)  # raises an error if it is missing because of damage
+            self.articles(edition)  # raises an error if it is missing because of damage
             raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
         return found[0]
 
@@ -412,103 +414,30 @@ class Editions:
         )
         found = []
         for row in rows:
-            values = list(self._reference_values(row["id"]))
+            values = list(reference_values(self._database, row["id"]))
             if not is_intact(row["references_checksum"], values):
                 raise self._database.report_damage(f"the references of {edition}")
             referring, referred = values[::4], values[1::4]
             found += [one for one, to in zip(referring, referred, strict=True) if to == number]
         return list(dict.fromkeys(found))
 
-    def _reference_values(self, edition_id: int) -> Iterator[str]:
-        """Of each reference in the code itself: the article that it stands in, and what it refers to."""
-        rows = self._database.rows(
-            """
-            SELECT number, to_article, to_paragraph, to_point
-            FROM cross_references JOIN articles ON articles.id = cross_references.article
-            WHERE edition = ? AND preliminary = 0
-            ORDER BY articles.id, cross_references.id
-            """,
-            [edition_id],
-        )
-        for row in rows:
-            yield from row.values()
-
-    def _load_articles(self, edition: Edition, number: str | None = None) -> tuple[Article, ...]:
-        """All articles of the code itself, or only the one with this number."""
-        wanted = """
-            FROM articles
-            JOIN editions ON editions.id = articles.edition
-            {joins}
-            WHERE sha256 = :sha256 AND code = :code AND preliminary = 0
-                AND (:number IS NULL OR articles.number = :number)
-                AND editions.id IN (SELECT edition FROM edition_owners WHERE :owner IS NULL OR owner IN (:owner, ''))
-            ORDER BY articles.id{order}
-        """
-        paragraph_join = "JOIN paragraphs ON paragraphs.article = articles.id"
-        point_join = f"{paragraph_join} JOIN points ON points.paragraph = paragraphs.id"
-
-        def load(columns: str, joins: str, order: str) -> list[dict[str, Any]]:
-            sql = f"SELECT {columns} {wanted.format(joins=joins, order=order)}"
-            parameters = {"sha256": edition.sha256, "code": edition.code, "number": number}
-            return self._database.rows(sql, parameters | {"owner": self._owner})
-
-        articles = load("articles.*", "", "")
-        paragraphs = load("paragraphs.*", paragraph_join, ", paragraphs.id")
-        points = load("points.*", point_join, ", paragraphs.id, points.id")
-        points_of = {
-            paragraph: tuple(Point(row["number"], row["text"]) for row in rows)
-            for paragraph, rows in groupby(points, key=lambda row: row["paragraph"])
-        }
-        paragraphs_of = {
-            article: tuple(
-                Paragraph(row["number"], row["text"], points_of.get(row["id"], ())) for row in rows
-            )
-            for article, rows in groupby(paragraphs, key=lambda row: row["article"])
-        }
-        loaded = tuple(
-            Article(
-                number=row["number"],
-                title=row["title"],
-                paragraphs=paragraphs_of.get(row["id"], ()),
-                part=row["part"],
-                chapter=row["chapter"],
-                section=row["section"],
-                repealed=bool(row["repealed"]),
-                title_is_own=bool(row["title_is_own"]),
-            )
-            for row in articles
-        )
-        self._check_articles(edition, articles, loaded, is_whole=number is None)
-        return loaded
-
-    def _check_articles(
-        self,
-        edition: Edition,
-        rows: Sequence[Mapping[str, Any]],
-        articles: Sequence[Article],
-        *,
-        is_whole: bool,
-    ) -> None:
-        """Raises DamagedDatabaseError where an article is not as it was stored, or, of a whole code, is missing."""
+    def _check_whole(self, edition: Edition, articles: Sequence[Article]) -> None:
+        """Raises DamagedDatabaseError where an article of the code is missing."""
         found = [article_checksum(article) for article in articles]
-        for row, value in zip(rows, found, strict=True):
-            if row["checksum"] not in (None, value):
-                raise self._database.report_damage(f"Article {row['number']} of {edition}")
-        if is_whole:
-            stored = self._database.rows(
-                """
-                SELECT articles_checksum AS value FROM editions
-                WHERE sha256 = ? AND code = ?
-                    AND id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
-                """,
-                [edition.sha256, edition.code, self._owner, self._owner],
-            )
-            # A damaged index finds nothing.
-            is_missing = not stored and any(
-                (one.code, one.sha256) == (edition.code, edition.sha256) for one in self.all()
-            )
-            if is_missing or any(not is_intact(row["value"], found) for row in stored):
-                raise self._database.report_damage(f"the articles of {edition}")
+        stored = self._database.rows(
+            """
+            SELECT articles_checksum AS value FROM editions
+            WHERE sha256 = ? AND code = ?
+                AND id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
+            """,
+            [edition.sha256, edition.code, self._owner, self._owner],
+        )
+        # A damaged index finds nothing.
+        is_missing = not stored and any(
+            (one.code, one.sha256) == (edition.code, edition.sha256) for one in self.all()
+        )
+        if is_missing or any(not is_intact(row["value"], found) for row in stored):
+            raise self._database.report_damage(f"the articles of {edition}")
 
 
 def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[str, str]) -> None:
@@ -524,47 +453,4 @@ def _insert_owners(db: sqlite_utils.Database, edition_id: Any, sources: Mapping[
             for owner, source in sources.items()
         ),
         replace=True,
-    )
-
-
-def _insert_article(
-    db: sqlite_utils.Database, article: Article, *, edition: Any, preliminary: int, places: Places
-) -> None:
-    record = {
-        "edition": edition,
-        "preliminary": preliminary,
-        "number": article.number,
-        "title": article.title,
-        "part": article.part,
-        "chapter": article.chapter,
-        "section": article.section,
-        "text": article.text,
-        "repealed": article.repealed,
-        "title_is_own": article.title_is_own,
-        "checksum": article_checksum(article),
-    }
-    article_id = db.table("articles").insert(record).last_pk
-    for paragraph in article.paragraphs:
-        record = {"article": article_id, "number": paragraph.number, "text": paragraph.text}
-        paragraph_id = db.table("paragraphs").insert(record).last_pk
-        db.table("points").insert_all(
-            {"paragraph": paragraph_id, "number": point.number, "text": point.text}
-            for point in paragraph.points
-        )
-        if place := places.get((article.number, paragraph.number)):
-            insert_place(db, paragraph_id, place)
-    _insert_references(db, article_id, article.number, article.text)
-
-
-def _insert_references(db: sqlite_utils.Database, article_id: Any, number: str, text: str) -> None:
-    """Store what an article refers to."""
-    db.table("cross_references").insert_all(
-        {
-            "article": article_id,
-            "to_article": reference.article,
-            "to_paragraph": reference.paragraph,
-            "to_point": reference.point,
-        }
-        for reference in find_references(text)
-        if reference.article != number
     )

@@ -152,11 +152,11 @@ def test_a_process_killed_while_it_stores_a_third_code_leaves_the_others_as_they
         "import sys, time; from pathlib import Path\n"
         "from labourqa.config import Settings; from labourqa.pipeline import open_assistant\n"
         "from labourqa.store import editions\n"
-        "insert, count = editions._insert_article, iter(range(9))\n"
+        "insert, count = editions.insert_article, iter(range(9))\n"
         "def insert_two(*args, **kwargs):\n"
         "    if next(count) == 2: print('two articles written', flush=True); time.sleep(60)\n"
         "    insert(*args, **kwargs)\n"
-        "editions._insert_article = insert_two\n"
+        "editions.insert_article = insert_two\n"
         "home = Path(sys.argv[1])\n"
         "with open_assistant(Settings(home=home)) as assistant: assistant.ingest(home / 'new.txt')\n"
     )
