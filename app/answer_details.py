@@ -1,7 +1,7 @@
 """Behind an answer: the score of every article, and the time each stage took beside the published method's."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import altair as alt  # imported where a chart is drawn: it takes 0.25 s, which the first page does not need
 
 CHART_ARTICLES = 60
+RELEVANCE = ("decisive", "useful", "read and left out", "not read")
 
 
 def show_articles(report: Report, key: str) -> None:
@@ -39,15 +40,21 @@ def show_articles(report: Report, key: str) -> None:
     )
     changed = threshold != used
     selected = select_above(threshold, read_scores, selection.top) if changed else list(selection.selected)
+    cited = [] if changed else report.cited_numbers
     limit = f", at most {selection.top}" if selection.top else ""
     st.markdown(
         f"**{len(read_scores)} of {len(report.titles)} articles read, {len(selected)} "
         f"{'would be ' if changed else ''}selected** with a score of at least {threshold:.2f}{limit}."
     )
+    if not changed and cited:
+        st.markdown(
+            f"The answer rests on {len(cited)} of the selected articles: those whose paragraphs come nearest to the "
+            "question. The others are useful for reading on."
+        )
     rows = [
         {
-            "selected": number in selected,
-            "verdict": "selected" if number in selected else "not selected",
+            "relevance": _describe_relevance(number, selected, cited, read_scores),
+            "share": _share(selection.scores[number], lowest, highest),
             "article": f"Art. {show_number(number)}",
             "title": report.titles[number],
             "score": selection.scores[number],
@@ -55,22 +62,52 @@ def show_articles(report: Report, key: str) -> None:
         }
         for rank, number in enumerate(ranked, 1)
     ]
+    st.caption(
+        f"Each mark is one of the {min(CHART_ARTICLES, len(rows))} best articles, the best on the left. The higher it "
+        "stands, the better it fits the question; those above the dashed line are selected."
+    )
     st.altair_chart(_score_chart(rows[:CHART_ARTICLES], threshold), alt="Scores of the best articles")
+    with_scores = st.toggle("Show the scores as numbers", key=f"{key}-scores")
     st.dataframe(
-        sorted(rows, key=lambda row: not row["selected"]),
+        rows,
         hide_index=True,
         height=320,
-        column_order=["selected", "article", "title", "score"],
-        column_config={"score": st.column_config.NumberColumn(format="%.2f")},
+        column_order=["relevance", "share", "article", "title", *(["score"] if with_scores else [])],
+        column_config={
+            "share": st.column_config.ProgressColumn("fits", format=" ", min_value=0.0, max_value=1.0),
+            "score": st.column_config.NumberColumn(format="%.2f"),
+        },
     )
 
 
-def show_seconds(report: Report) -> None:
-    """Seconds by stage, tokens a second, peak memory, and the published method's seconds for comparison."""
-    _show_seconds_chart(report.seconds)
+def _describe_relevance(
+    number: str, selected: Collection[str], cited: Collection[str], read: Collection[str]
+) -> str:
+    if number in cited:
+        return RELEVANCE[0]
+    if number in selected:
+        return RELEVANCE[1]
+    return RELEVANCE[2] if number in read else RELEVANCE[3]
+
+
+def _share(score: float, lowest: float, highest: float) -> float:
+    """Where a score stands between the lowest and the highest one of the articles that were read, 0 to 1."""
+    return min(1.0, max(0.0, (score - lowest) / (highest - lowest))) if highest > lowest else 1.0
+
+
+def show_seconds(report: Report, key: str) -> None:
+    """Seconds by stage; on demand tokens a second, peak memory, and the published method's seconds to compare."""
     seconds, tokens, model = report.seconds, report.tokens, report.run.model
+    loading = f"{seconds.load:.1f} s to load the model, " if seconds.load else ""
+    what = "write the answer" if tokens.answer_generated else "choose what to quote"
+    st.markdown(
+        f"**{seconds.total:.1f} s in all:** {loading}{seconds.tokenize + seconds.filter:.1f} s to read "
+        f"{report.selection.read:,} articles, {seconds.answer:.1f} s to {what}."
+    )
+    _show_seconds_chart(seconds)
+    if not st.toggle("Technical details", key=f"{key}-technical"):
+        return
     with st.container(horizontal=True):
-        st.metric("total", f"{seconds.total:.1f} s")
         st.metric("tokens read", f"{tokens.filter:,}")
         if seconds.filter:
             st.metric("read", f"{tokens.filter / seconds.filter:,.0f} tokens/s")
@@ -94,18 +131,17 @@ def show_seconds(report: Report) -> None:
 def _score_chart(rows: Sequence[Mapping[str, object]], threshold: float) -> "alt.LayerChart | alt.FacetChart":
     import altair as alt
 
+    scale = alt.Scale(domain=RELEVANCE, range=["#d4701f", "#2f7fc1", "#8795a1", "#8795a1"])
+    shapes = alt.Scale(domain=RELEVANCE, range=["diamond", "circle", "triangle-down", "cross"])
+    legend = alt.Legend(orient="top", title=None)
     points = (
         alt.Chart({"values": rows})
-        .mark_circle(size=70, opacity=0.9)
+        .mark_point(size=70, opacity=0.9, filled=True)
         .encode(
-            x=alt.X("rank:Q", title=f"the {len(rows)} best articles, by rank"),
+            x=alt.X("rank:Q", title=f"the {len(rows)} best articles, the best first"),
             y=alt.Y("score:Q", title="score", scale=alt.Scale(zero=False)),
-            color=alt.Color(
-                "verdict:N",
-                title=None,
-                scale=alt.Scale(domain=["selected", "not selected"], range=["#2f7fc1", "#9aa7b3"]),
-                legend=alt.Legend(orient="top"),
-            ),
+            color=alt.Color("relevance:N", scale=scale, legend=legend),
+            shape=alt.Shape("relevance:N", scale=shapes, legend=legend),  # colour alone carries no meaning
             tooltip=["article:N", "title:N", alt.Tooltip("score:Q", format=".2f")],
         )
     )

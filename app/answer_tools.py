@@ -14,19 +14,6 @@ from labourqa.evaluation.feedback import parse_right_articles
 from labourqa.files import safe_file_name
 
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-# On paper: the answers alone, without what only works on a screen.
-_PRINT_STYLE = """<style>
-@media print {
-  [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stBottom"], [data-testid="stToolbar"],
-  [data-testid="stChatInput"], [data-testid="stPopover"], [data-testid="stFeedback"], [data-testid="stBidiComponent"],
-  [data-testid="stExpander"], [class*="st-key-"] [data-testid="stTextInput"] { display: none !important; }
-  [data-testid="stAppViewContainer"], [data-testid="stMain"], .stApp, html, body {
-    display: block !important; height: auto !important; overflow: visible !important; position: static !important;
-  }
-  [data-testid="stMainBlockContainer"] { max-width: none; padding: 0; }
-  [data-testid="stText"], [data-testid="stMarkdown"] { break-inside: avoid; }
-}
-</style>"""
 _print = st.components.v2.component(
     "print_page",
     html='<button type="button"></button>',
@@ -47,7 +34,6 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); }
 
 def show(logged: LoggedAnswer, key: str) -> None:
     """A menu; an answer that is not in the database cannot be shared."""
-    st.html(_PRINT_STYLE)
     menu = st.popover(
         "Save or share", icon=":material/ios_share:", type="tertiary", key=f"{key}-tools", on_change="rerun"
     )

@@ -1,21 +1,21 @@
-"""An answer on the page: its text with citations that open the law, its source, feedback, and details on demand."""
-
-from collections.abc import Sequence
+"""An answer on the page: its text with links to the law, its source, feedback, and details on demand."""
 
 import answer_details
 import answer_tools
-import article_view
 import copy_button
+import quotation_view
 import streamlit as st
+from law_links import format_lines, link
 from visitor import find_edition, open_store
 
-from labourqa.answering.export import NOTICE
+from labourqa.answering.export import NOTICE, to_email, to_short_text, to_text
 from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.answering.verification import Statement
-from labourqa.law.citations import Citation
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference
 from labourqa.text import escape_markdown
+
+SUGGESTED = 2  # questions near one that the code does not answer
 
 
 @st.fragment
@@ -32,83 +32,76 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
         st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
         edition = find_edition(store, report.run.edition)
-    if answer.kind == "refused" and not answer.statements:
+    if answer.kind != "written" and answer.statements:
+        quotation_view.show_quotation(report, edition, key)
+    elif answer.kind == "refused":
         st.info(escape_markdown(answer.text), icon=":material/do_not_disturb_on:")
-    elif not answer.statements:
+    elif answer.statements:
+        for statement in answer.statements:
+            _show_written(statement, report, edition)
+    else:
         st.text(answer.text)
-    if answer.short:
-        _show_short_answer(answer.short)
-    for number, statement in enumerate(answer.statements):
-        _show_statement(statement, report, edition, f"{key}-{number}")
+    if answer.outcome in ("outside", "closest"):
+        _show_near_questions(report, key)
     if not answer.complete:
         limit = report.run.settings.answer_tokens
         st.warning(
             f"The answer stopped at its limit of {limit} tokens; you can raise the limit in the settings."
         )
     if report.related:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption("The cited text refers to:")
-            related = [citation.reference for citation in report.related]
-            _show_reference_buttons(related, report, edition, f"{key}-related")
+        related = dict.fromkeys(citation.reference for citation in report.related)
+        st.markdown(
+            "The quoted text refers to: "
+            + ", ".join(_link_with_title(reference, report, edition) for reference in related)
+        )
     st.caption(f"{escape_markdown(str(report.run.edition))}. {NOTICE}")
     _show_actions(logged, key)
-    details = st.expander(
-        f"{report.selection.read:,} of {len(report.titles):,} articles read, "
-        f"{len(report.selection.selected)} selected, {report.seconds.total:.1f} seconds",
-        icon=":material/troubleshoot:",
-        key=f"{key}-details",
-        on_change="rerun",
-    )
-    if details.open:
-        with details:
-            articles, seconds = st.tabs(["What was read", "Where the time went"])
-            with articles:
-                answer_details.show_articles(report, key)
-            with seconds:
-                answer_details.show_seconds(report)
+    _show_details(report, key)
 
 
-def _show_short_answer(citations: Sequence[Citation]) -> None:
-    with st.container(border=True, gap="xsmall"):
-        st.caption("In short (chosen by a program: the whole paragraphs below decide)")
-        for citation in citations:
-            quote, reference = escape_markdown(citation.quote), escape_markdown(str(citation.reference))
-            st.markdown(f"**{quote}** :small[{reference}]")
+def _show_near_questions(report: Report, key: str) -> None:
+    """Questions on the articles that come nearest to one that the code does not answer."""
+    titled = [number for number in report.ranked_numbers if report.titles[number]][:SUGGESTED]
+    if titled:
+        st.caption("Questions near yours that it answers:")
+    for number in titled:
+        title = report.titles[number]
+        lowered = title if title[1:2].isupper() else title[:1].lower() + title[1:]
+        question = f"What are the rules on {lowered}?"
+        if st.button(escape_markdown(question), key=f"{key}-near-{number}"):
+            st.session_state.pending = question
+            st.rerun()
 
 
-def _show_statement(statement: Statement, report: Report, edition: Edition | None, key: str) -> None:
+def _show_written(statement: Statement, report: Report, edition: Edition | None) -> None:
+    """A sentence of the model with links to what it rests on, and flags where the law does not support it."""
     with st.container(border=bool(statement.doubts), gap="xsmall"):
-        st.text(statement.text)
-        with st.container(horizontal=True, gap="xsmall"):
-            _show_reference_buttons(statement.references, report, edition, key)
+        references = " ".join(_link(reference, report, edition) for reference in statement.references)
+        st.markdown(f"{format_lines(statement.text)} {references}".rstrip())
         for doubt in statement.doubts:
             st.badge(
                 f"Not supported by the law: {escape_markdown(doubt)}", icon=":material/flag:", color="orange"
             )
 
 
-def _show_reference_buttons(
-    references: Sequence[Reference], report: Report, edition: Edition | None, key: str
-) -> None:
-    """A button for each reference, which opens its article. Without `edition` they are disabled.
+def _link(reference: Reference, report: Report, edition: Edition | None) -> str:
+    if edition is None or reference.article not in report.titles:
+        return escape_markdown(str(reference))
+    return link(edition, reference)
 
-    A reference to a paragraph highlights it; one to a whole article highlights all that the answer cites.
-    """
-    for number, reference in enumerate(references):
-        opened = st.button(
-            escape_markdown(str(reference)),
-            key=f"{key}-reference-{number}",
-            help=escape_markdown(report.titles.get(reference.article, "not in the code")),
-            disabled=edition is None or reference.article not in report.titles,
-        )
-        if opened and edition:
-            cited = [citation.reference for citation in report.answer.citations if citation.supported]
-            article_view.open_article(edition, reference, [reference] if reference.paragraph else cited)
+
+def _link_with_title(reference: Reference, report: Report, edition: Edition | None) -> str:
+    title = report.titles.get(reference.article, "")
+    return f"{_link(reference, report, edition)} {escape_markdown(title)}".rstrip()
 
 
 def _show_actions(logged: LoggedAnswer, key: str) -> None:
+    report = logged.report
+    forms = {"Copy": to_text(report)}
+    if report.answer.kind != "refused":
+        forms |= {"Copy the short form": to_short_text(report), "Copy as an e-mail": to_email(report)}
     with st.container(horizontal=True, vertical_alignment="center"):
-        copy_button.show(_text_to_copy(logged.report), key=f"{key}-copy")
+        copy_button.show(forms, key=f"{key}-copy")
         answer_tools.show(logged, key)
         if logged.id is None:
             return
@@ -133,13 +126,26 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
         answer_tools.show_right_articles(logged, key)
 
 
-def _text_to_copy(report: Report) -> str:
-    """Question, answer and edition as plain text."""
-    return f"{report.question}\n\n{report.answer.text}\n\n{report.run.edition}. {NOTICE}"
-
-
 def _save_feedback(answer: int, key: str) -> None:
     thumbs = st.session_state[f"{key}-thumbs"]
     reason = st.session_state.get(f"{key}-reason", "")
     with open_store() as store:
         store.conversations.save_feedback(answer, None if thumbs is None else bool(thumbs), reason)
+
+
+def _show_details(report: Report, key: str) -> None:
+    selection, cited = report.selection, len(report.cited_numbers)
+    details = st.expander(
+        f"{selection.read:,} of {len(report.titles):,} articles read, {len(selection.selected)} selected, "
+        f"{cited} {'cited' if report.answer.kind == 'written' else 'quoted'}, {report.seconds.total:.1f} seconds",
+        icon=":material/troubleshoot:",
+        key=f"{key}-details",
+        on_change="rerun",
+    )
+    if details.open:
+        with details:
+            articles, seconds = st.tabs(["What was read", "Where the time went"])
+            with articles:
+                answer_details.show_articles(report, key)
+            with seconds:
+                answer_details.show_seconds(report, key)

@@ -3,27 +3,15 @@
 from collections.abc import Collection
 
 import changed_words
-import navigation
-import printed_page
+import law_links
 import streamlit as st
-from messages import user_errors
-from visitor import open_store
 
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, show_number
 from labourqa.law.structure import Article
 from labourqa.store import Store
 from labourqa.store.versions import find_earlier_version
-from labourqa.text import escape_markdown
 
-_HIGHLIGHT = """<style>
-[class*="st-key-cited-"] {
-  background: rgba(255, 196, 0, 0.18);
-  border-left: 4px solid #d49a00;
-  border-radius: 4px;
-  padding: 0.6rem 0.8rem;
-}
-</style>"""
 _scroll_to_cited = st.components.v2.component(
     "scroll_to_cited",
     js="""export default function () {
@@ -31,29 +19,6 @@ _scroll_to_cited = st.components.v2.component(
   cited?.scrollIntoView({ block: "center" })
 }""",
 )
-
-
-def open_article(edition: Edition, reference: Reference, cited: Collection[Reference]) -> None:
-    """Open the article of `reference` in a drawer beside the page; the paragraphs of `cited` are highlighted."""
-    title = f"Article {show_number(reference.article)}"
-    st.dialog(title, width="small", position="right")(_show_in_drawer)(edition, reference, cited)
-
-
-def _show_in_drawer(edition: Edition, reference: Reference, cited: Collection[Reference]) -> None:
-    with user_errors():
-        with open_store() as store:
-            article = store.editions.article(edition, reference.article)
-            st.page_link(
-                navigation.CODE,
-                label=f"{reference} in the code",
-                icon=":material/menu_book:",
-                query_params=navigation.place_to_query(edition, reference),
-            )
-            st.subheader(escape_markdown(article.title), anchor=False)
-            show_state(store, edition, article)
-            printed_page.show(store, edition, article, cited)
-        show_paragraphs(article, cited)
-        st.caption(escape_markdown(str(edition)))
 
 
 def show_state(store: Store, edition: Edition, article: Article) -> None:
@@ -67,8 +32,8 @@ def show_state(store: Store, edition: Edition, article: Article) -> None:
         changed_words.show_earlier_version(earlier, article, key=f"earlier-{article.number}")
 
 
-def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:
-    """The article's paragraphs; those that `cited` names are highlighted, and the first of them is scrolled to.
+def show_paragraphs(store: Store, edition: Edition, article: Article, cited: Collection[Reference]) -> None:
+    """The article's paragraphs, with links; those that `cited` names are highlighted, the first is scrolled to.
 
     Raises UnknownArticleError for a cited paragraph that the article does not have.
     """
@@ -77,13 +42,14 @@ def show_paragraphs(article: Article, cited: Collection[Reference]) -> None:
         for reference in cited
         if reference.article == article.number and reference.paragraph
     }
-    st.html(_HIGHLIGHT)
+    known = store.editions.numbers(edition)
     for paragraph in article.paragraphs:
         text = f"{show_number(paragraph.number)}. {paragraph.text}" if paragraph.number else paragraph.text
+        linked = law_links.link_references(text, edition, known)
         if paragraph.number in highlighted:
             with st.container(key=f"cited-{article.number}-{paragraph.number}"):
-                st.text(text)
+                st.markdown(linked)
         else:
-            st.text(text)
+            st.markdown(linked)
     if highlighted:
         _scroll_to_cited(key=f"scroll-{article.number}-{'-'.join(sorted(highlighted))}")

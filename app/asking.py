@@ -16,19 +16,29 @@ from server import server
 from visitor import current_owner, current_settings, open_store
 
 from labourqa.answering.conversation import Turn
-from labourqa.answering.question import check_question
-from labourqa.answering.report import LoggedAnswer
+from labourqa.answering.question import MAX_READ_WORDS, check_question
+from labourqa.answering.report import LoggedAnswer, Report
 from labourqa.config import Settings
 from labourqa.errors import LabourQAError, QuestionError, StoreError
 from labourqa.law.edition import Edition
 from labourqa.server.service import AnswerService, Question
 from labourqa.store import Store
 
+PROMPT_WORDS = 12  # that the model reads with each question, beside its own
 MAX_RUNNING = 3  # questions of one visitor at the same time
 
 
 class _Stopped(BaseException):
     """Raised from the progress of a question that its visitor stopped. No error: nothing on the way may catch it."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """A part of the work on a question; `total` is 1 where `done` is a share."""
+
+    done: float
+    total: float
+    started: float  # time.monotonic()
 
 
 @dataclass(eq=False)
@@ -41,7 +51,7 @@ class Asking:
     conversation: int | None  # None where conversations are not stored
     stored_as: int | None  # the id of the open question
     started: float = field(default_factory=time.monotonic)
-    activities: dict[str, tuple[float, float]] = field(default_factory=dict)  # (done, total) by name
+    activities: dict[str, Activity] = field(default_factory=dict)  # by name, in the order of their beginnings
     text: str = ""  # of a written answer, as far as it is written
     answer: LoggedAnswer | None = None
     error: str = ""  # why there is no answer; or why it is not stored
@@ -54,7 +64,9 @@ class Asking:
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
         if self.stopped:
             raise _Stopped
-        self.activities[what] = (done, float(total or 1))
+        before = self.activities.get(what)
+        started = before.started if before else time.monotonic()
+        self.activities[what] = Activity(done, float(total or 1), started)
 
     def show_text(self, piece: str) -> None:
         if self.stopped:
@@ -80,6 +92,26 @@ def find(conversation: int | None) -> Asking | None:
     return running[-1] if running and conversation is not None else None
 
 
+@st.cache_resource(show_spinner=False)
+def _pace() -> dict[str, tuple[float, float]]:
+    """What the latest question took on this machine, by the code's SHA-256: see `pace`."""
+    return {}
+
+
+def pace(edition: Edition) -> tuple[float, float] | None:
+    """The seconds that a question to this edition takes, and those that each word of it adds; None if unknown."""
+    return _pace().get(edition.sha256)
+
+
+def _measure_pace(report: Report) -> tuple[float, float] | None:
+    """None where the time does not depend on the question's length."""
+    if not report.selection.read or report.reading_limit:
+        return None
+    words = min(len(report.resolved_question.split()), MAX_READ_WORDS)
+    of_word = report.seconds.filter / (PROMPT_WORDS + words)
+    return report.seconds.total - report.seconds.load - words * of_word, of_word
+
+
 def count_before(asking: Asking) -> int:
     """How many questions of all visitors were asked before this one and are not answered yet."""
     running = _running()
@@ -103,13 +135,18 @@ def ask(
     asking = Asking(question, edition, owner, conversation, stored_as)
     _running().append(asking)
     turn = next((turn for one in reversed(previous) if (turn := one.report.turn)), None)
-    arguments = (asking, settings, server(), turn, _running())
+    arguments = (asking, settings, server(), turn, _running(), _pace())
     threading.Thread(target=_answer, args=arguments, daemon=True).start()
     return asking
 
 
 def _answer(
-    asking: Asking, settings: Settings, shared: AnswerService, previous: Turn | None, running: list[Asking]
+    asking: Asking,
+    settings: Settings,
+    shared: AnswerService,
+    previous: Turn | None,
+    running: list[Asking],
+    paces: dict[str, tuple[float, float]],
 ) -> None:
     """The thread's work. Its errors are sentences for the visitor, and bugs stand in the log."""
     try:
@@ -118,6 +155,8 @@ def _answer(
             asking.question, replace(settings, log=False), previous, asking.edition, asking.owner
         )
         report = shared.answer(question, client=asking.owner, progress=asking).report
+        if measured := _measure_pace(report):
+            paces[asking.edition.sha256] = measured
         asking.answer = LoggedAnswer(report, datetime.now(UTC).isoformat())
         if settings.log:
             with Store(settings.database, owner=asking.owner) as store:

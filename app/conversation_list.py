@@ -1,5 +1,9 @@
 """The sidebar's list of earlier conversations: search, open, rename and delete."""
 
+from datetime import UTC, datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
 import navigation
 import streamlit as st
 from visitor import open_store
@@ -8,7 +12,8 @@ from labourqa.store.conversations import Conversation
 from labourqa.text import escape_markdown
 
 LISTED = 30
-TITLE_CHARACTERS = 24  # as many as fit beside the menu
+WATCH_SECONDS = 3  # between two looks for changes that another tab of this visitor made
+TITLE_CHARACTERS = 80  # as many as fit into two or three lines beside the menu
 
 
 def show() -> None:
@@ -23,12 +28,34 @@ def show() -> None:
             key="search-conversations",
         )
         found = store.conversations.search(words)
+        version = store.conversations.version()
     if words and not found:
         st.caption("No conversation has these words.")
-    for conversation in found[:LISTED]:
-        _show_conversation(conversation)
+    for day, conversations in groupby(found[:LISTED], _describe_day):
+        st.caption(day)
+        for conversation in conversations:
+            _show_conversation(conversation)
     if len(found) > LISTED:
         st.caption(f"{len(found) - LISTED} more; search for them.")
+    _watch(version)
+
+
+def _watch(version: str) -> None:
+    """Run the page anew when the conversations change in another tab, or were answered there."""
+    in_page_run = True
+
+    @st.fragment(run_every=WATCH_SECONDS)
+    def watch() -> None:
+        # Running the page anew from within its own run would lose the click that started that run.
+        if in_page_run:
+            return
+        with open_store() as store:
+            is_changed = store.conversations.version() != version
+        if is_changed:
+            st.rerun()
+
+    watch()
+    in_page_run = False
 
 
 def open_conversation(conversation: int | None) -> None:
@@ -39,6 +66,17 @@ def open_conversation(conversation: int | None) -> None:
     st.switch_page(navigation.ASK, query_params={"conversation": str(conversation)} if conversation else None)
 
 
+def _describe_day(conversation: Conversation) -> str:
+    """The day of its last question where the visitor is."""
+    zone = st.context.timezone
+    here = ZoneInfo(zone) if zone else UTC
+    asked, today = (
+        one.astimezone(here).date()
+        for one in (datetime.fromisoformat(conversation.asked_at), datetime.now(UTC))
+    )
+    return {0: "Today", 1: "Yesterday"}.get((today - asked).days, asked.isoformat())
+
+
 def _show_conversation(conversation: Conversation) -> None:
     is_open = conversation.id == st.session_state.get("conversation")
     with st.container(
@@ -46,9 +84,9 @@ def _show_conversation(conversation: Conversation) -> None:
     ):
         if st.button(
             escape_markdown(_shorten(conversation.title)),
-            key=f"open-{conversation.id}",
+            key=f"open-conversation-{conversation.id}",
             type="secondary" if is_open else "tertiary",
-            help=escape_markdown(f"{conversation.title} ({conversation.asked_at[:10]})"),
+            width="stretch",
         ):
             open_conversation(conversation.id)
         chosen = st.menu_button("Edit", ["Rename", "Delete"], type="tertiary", key=f"menu-{conversation.id}")

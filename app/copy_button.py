@@ -1,40 +1,52 @@
-"""A button that copies a text with one click; Streamlit has none."""
+"""Buttons that copy a text with one click; Streamlit has none."""
+
+from collections.abc import Mapping
 
 import streamlit as st
 
 _copy = st.components.v2.component(
     "copy_text",
-    html='<button type="button"></button><span role="status"></span>',
+    html='<span class="buttons"></span><span role="status"></span>',
     css="""
 button {
   background: none; border: 0; border-radius: var(--st-base-radius); color: var(--st-text-color);
-  cursor: pointer; font: inherit; padding: 0.4rem 0.5rem;
+  cursor: pointer; font: inherit; padding: 0.4rem 0.5rem; min-height: 2rem;
 }
-button:hover, button:focus-visible { color: var(--st-primary-color); }
+button:hover, button:focus-visible { color: var(--st-link-color); text-decoration: underline; }
 button:focus-visible { outline: 2px solid var(--st-primary-color); }
-span { margin-left: 0.3rem; }
+[role="status"] { margin-left: 0.3rem; }
 """,
     js="""export default function ({ data, parentElement }) {
-  const button = parentElement.querySelector("button")
-  const status = parentElement.querySelector("span")
-  button.textContent = data.label
-  button.onclick = async () => {
+  const status = parentElement.querySelector('[role="status"]')
+  const copy = async (text) => {
     try {
-      await navigator.clipboard.writeText(data.text)
+      await navigator.clipboard.writeText(text)
     } catch {  // without HTTPS, on another address than this machine
       const area = document.createElement("textarea")
-      area.value = data.text
+      area.value = text
       document.body.append(area)
       area.select()
       document.execCommand("copy")
       area.remove()
     }
     status.textContent = data.done
-    setTimeout(() => { status.textContent = "" }, 2000)
+    setTimeout(() => { status.textContent = "" }, 5000)
   }
+  const box = parentElement.querySelector(".buttons")
+  const labels = Object.keys(data.texts)
+  // The buttons stay when the page is drawn anew: a click on one that is replaced meanwhile would be lost.
+  while (box.children.length < labels.length) box.append(document.createElement("button"))
+  while (box.children.length > labels.length) box.lastChild.remove()
+  labels.forEach((label, i) => {
+    const button = box.children[i]
+    button.type = "button"
+    button.textContent = label
+    button.onclick = () => copy(data.texts[label])
+  })
 }""",
 )
 
 
-def show(text: str, key: str) -> None:
-    _copy(data={"text": text, "label": "Copy", "done": "Copied"}, key=key, width="content", height="content")
+def show(texts: Mapping[str, str], key: str) -> None:
+    """A button for each text, by its label."""
+    _copy(data={"texts": dict(texts), "done": "Copied"}, key=key, width="content", height="content")

@@ -1,5 +1,6 @@
 """What a page tells its visitor while it works: errors as one sentence each, and progress."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,6 +9,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from labourqa.errors import LabourQAError
 from labourqa.text import escape_markdown
+
+JUDGED_AFTER = 0.5  # seconds of work, before which its speed says nothing about the time left
+SECONDS_SHOWN = 50  # longer durations are told in minutes
 
 
 @contextmanager
@@ -23,9 +27,25 @@ def show_error(sentence: str) -> None:
     st.error(escape_markdown(sentence), icon=":material/error:")
 
 
-def describe_progress(what: str, done: float, total: float) -> str:
-    """`total` is 1 where `done` is a share."""
-    return f"{done:.0f} of {total:.0f} {what}" if total > 1 else f"{what}: {100 * done:.0f} %"
+def describe_progress(what: str, done: float, total: float, started: float | None = None) -> str:
+    """`total` is 1 where `done` is a share. With `started`, a time.monotonic(), the time left is named."""
+    progress = f"{done:.0f} of {total:.0f} {what}" if total > 1 else f"{what}: {100 * done:.0f} %"
+    return f"{progress}{describe_time_left(started, done / total)}" if started is not None else progress
+
+
+def describe_time_left(started: float, share: float) -> str:
+    """ " (about 5 s left)", or "" while there is nothing to judge by. `started` is a time.monotonic()."""
+    elapsed = time.monotonic() - started
+    if elapsed < JUDGED_AFTER or not 0 < share < 1:
+        return ""
+    return f" ({describe_duration(elapsed * (1 - share) / share)} left)"
+
+
+def describe_duration(seconds: float) -> str:
+    if seconds < SECONDS_SHOWN:
+        return f"about {max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return "about a minute" if minutes <= 1 else f"about {minutes} minutes"
 
 
 class ProgressBars:

@@ -13,18 +13,22 @@ import streamlit as st
 import visitor
 from messages import user_errors
 from server import server, show_loading
+from style import STYLE
 
 ICON = Path(__file__).with_name(
     "icon.png"
 )  # a local file: Streamlit's named icons are fetched from the internet
 
 st.set_page_config(page_title="labourqa", page_icon=ICON, layout="centered")
+st.html(STYLE)
 with user_errors():
     if visitor.must_sign_in():
         st.navigation([sign_in.show_sign_in], position="hidden").run()
     else:
         visitor.forget_other_owner()
         page = st.navigation(navigation.pages())
+        st.session_state["page-before"] = st.session_state.get("page")
+        st.session_state.page = page.url_path
         with st.sidebar:
             show_loading()
             conversation_list.show()

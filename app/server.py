@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
-from messages import show_error
+from messages import describe_time_left, show_error
 
 from labourqa.config import load_settings
 from labourqa.engine.startup import Models
@@ -48,7 +48,8 @@ def _show_loading_progress(loading: ModelLoading) -> None:
         # Running the page anew from within its own run would lose the click that started that run.
         if loading.finished.is_set() and not in_page_run:
             st.rerun()
-        st.progress(loading.share, text=f"Getting ready: {loading.activity}")
+        left = describe_time_left(loading.activity_started, loading.share)
+        st.progress(loading.share, text=f"Getting ready: {loading.activity}{left}")
 
     show_progress()
     in_page_run = False

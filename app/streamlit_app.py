@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 from access import Access, sign_in_routes
+from base_address import BaseAddress
 from identity import LocalKey
 from starlette.middleware import Middleware
 
@@ -65,7 +66,10 @@ settings = _load_settings()
 local_key = LocalKey()
 app = st.App(
     Path(__file__).with_name("page.py"),
-    middleware=[Middleware(Access, settings=settings)],
+    middleware=[
+        Middleware(Access, settings=settings),
+        Middleware(BaseAddress, base_path=st.get_option("server.baseUrlPath")),
+    ],
     routes=sign_in_routes(settings, local_key),
     lifespan=lifespan,
 )

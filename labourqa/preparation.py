@@ -127,9 +127,8 @@ class CodePreparer:
         """The vectors of the articles' texts, and those of their tokens where the law has no trained classes."""
         models, values = self.models, self.store.computed
         relevance = models.relevance
-        counts = [sum(paragraph) for article in relevance.count_vectors(articles) for paragraph in article]
         share = relevance.delta_share(articles)
-        name = f"{models.encoder.name} {TEXTS_VERSION} {share:g}"  # whatever changes the vectors
+        name, counts = _describe_vectors(models, articles)
         progress = show_share(self.progress, "preparing the code for search")
         embeddings = values.embeddings(edition, name, counts)
         if relevance.has_trained_classes(articles):
@@ -166,6 +165,21 @@ class CodePreparer:
             limit_bytes=self.settings.cache_bytes,
             show_share=show_share(self.progress, "reading the code once"),
         )
+
+
+def find_stored_embeddings(
+    store: Store, models: Models, edition: Edition, articles: Sequence[Article]
+) -> NDArray[np.float32] | None:
+    """The vectors of `PreparedCode.embeddings`; None where the edition was not prepared with this encoder."""
+    return store.computed.embeddings(edition, *_describe_vectors(models, articles))
+
+
+def _describe_vectors(models: Models, articles: Sequence[Article]) -> tuple[str, list[int]]:
+    """The name under which the vectors of articles are stored, and how many each paragraph has."""
+    relevance = models.relevance
+    counts = [sum(paragraph) for article in relevance.count_vectors(articles) for paragraph in article]
+    # Whatever changes the vectors is part of the name.
+    return f"{models.encoder.name} {TEXTS_VERSION} {relevance.delta_share(articles):g}", counts
 
 
 def check_text(code: str, articles: Sequence[Article]) -> None:

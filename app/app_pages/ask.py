@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from html import escape
 
 import answer_view
+import article_pane
 import asking
 import edition_chooser
+import question_box
 import streamlit as st
 from asking import Asking
-from messages import describe_progress, show_error
+from messages import describe_duration, describe_progress, show_error
 from visitor import current_edition, find_edition, open_store
 
 from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
@@ -17,12 +20,18 @@ from labourqa.config import REFERENCE_CASES
 from labourqa.errors import LabourQAError
 from labourqa.evaluation.cases import read_cases
 from labourqa.files import safe_file_name
+from labourqa.large_code import WHOLE_CODE_CHARACTERS
 from labourqa.law.edition import Edition
 from labourqa.store.conversations import OpenQuestion
 from labourqa.text import escape_markdown
 
 ASSISTANT_AVATAR = ":material/balance:"
 DOCX_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+
+FIRST_READING_SECONDS = (
+    180 / 405_000
+)  # for each character: the embedded code takes up to 3 minutes on 2 cores
+FIRST_READING = "reading the code once"  # the activity that builds the prefix cache
 
 # The session state holds `conversation` (its id in the database, None for a new one), `unstored`, the answers of this
 # session that are not in the database, and `asking`, the last question that was asked here. A question from a button is
@@ -33,10 +42,12 @@ def show() -> None:
     conversation = _load_conversation()
     answers, open_questions = _read_conversation(conversation)
     current = st.session_state.get("asking") or asking.find(conversation)
+    article_pane.show()
+    if answers or open_questions:
+        st.html(f'<h1 class="only-spoken">{escape(_conversation_title(conversation))}</h1>')
     welcome = st.empty()  # the first question takes its place
     for number, answer in enumerate(answers):
-        with st.chat_message("user"):
-            st.text(answer.report.question)
+        _show_question(answer.report.question, f"{conversation}-{number}")
         with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
             answer_view.show_answer(answer, f"answer-{conversation}-{number}")
     edition = _find_edition(answers)
@@ -58,6 +69,8 @@ def show() -> None:
             disabled=edition is None or is_running,
             key="question",
         )
+        state = f"{conversation} {len(answers)} {len(open_questions)} {is_running}"
+        question_box.assist(state, asking.pace(edition) if edition else None)
     question_text = typed or st.session_state.pop("pending", None)
     if question_text and edition and not is_running:
         _ask(question_text, conversation, edition, answers)
@@ -66,9 +79,20 @@ def show() -> None:
             _show_welcome()
 
 
+def _show_question(question: str, key: str) -> None:
+    with st.container(key=f"question-of-{key}"), st.chat_message("user"):
+        st.text(question)
+
+
 def _load_conversation() -> int | None:
     """The conversation that the address names, else the one that is open in the session; None for a new one."""
     state = st.session_state
+    went_back = state.get("page-before") == "" and "conversation" not in st.query_params
+    if (
+        went_back and state.get("conversation") is not None
+    ):  # from another page, the menu leads to the open one
+        _leave_conversation()
+        state.conversation = None
     current: Asking | None = state.get("asking")
     if current and current.is_stored and current.finished.is_set():
         # Its conversation may have been erased meanwhile; then the answer stands in a new one.
@@ -119,6 +143,7 @@ def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> N
     if not answers:
         assert edition is not None
         edition_chooser.show(edition, "ask-edition")
+        _show_first_reading(edition)
     elif edition:
         st.caption(
             f":material/gavel: {escape_markdown(f'{edition.code}, {edition_chooser.describe_version(edition)}')}",
@@ -130,6 +155,19 @@ def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> N
             escape_markdown(
                 f"{removed} is no longer stored. Start a new conversation, or add the file again."
             )
+        )
+
+
+def _show_first_reading(edition: Edition) -> None:
+    """Before the first question to a code that was not prepared yet: how long that takes."""
+    with open_store() as store:
+        if store.editions.is_ready(edition):
+            return
+        characters = sum(len(article.text) for article in store.editions.articles(edition))
+    if characters <= WHOLE_CODE_CHARACTERS:  # a larger code is not read whole
+        duration = describe_duration(characters * FIRST_READING_SECONDS)
+        st.caption(
+            f"The model reads this code once before its first answer: {duration} on two processor cores."
         )
 
 
@@ -173,21 +211,21 @@ def _ask(question: str, conversation: int | None, edition: Edition, answers: Seq
     try:
         current = asking.ask(question, edition, conversation=conversation, previous=answers)
     except LabourQAError as error:
-        with st.chat_message("user"):
-            st.text(question)  # to be copied and changed
+        _show_question(question, "refused")  # to be copied and changed
         with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
             show_error(str(error))
         return
     st.session_state.asking = current
     st.session_state.conversation = current.conversation
+    if current.conversation is not None:
+        st.query_params.from_dict({"conversation": str(current.conversation)})
     st.rerun()
 
 
 def _show_asking(current: Asking) -> None:
     """A question that was asked in this conversation: its progress, or why it has no answer."""
     if not current.finished.is_set():
-        with st.chat_message("user"):
-            st.text(current.question)
+        _show_question(current.question, "asking")
         with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
             _show_progress(current)
     elif current.is_stored:  # it was completed while this page was drawn
@@ -213,12 +251,10 @@ def _show_progress(current: Asking) -> None:
         # Running the page anew from within its own run would lose the click that started that run.
         if current.finished.is_set() and not in_page_run:
             st.rerun()
-        with st.status("Reading the code", expanded=True):
-            before = asking.count_before(current)
-            if before and not current.activities:
-                st.text(f"{before} question{'' if before == 1 else 's'} before yours")
-            for what, (done, total) in list(current.activities.items()):
-                st.progress(min(done / total, 1.0), text=describe_progress(what, done, total))
+        with st.status(_describe_stage(current), expanded=True):
+            for what, activity in list(current.activities.items()):
+                text = describe_progress(what, activity.done, activity.total, activity.started)
+                st.progress(min(activity.done / activity.total, 1.0), text=text)
             if current.text:
                 st.text(current.text)
 
@@ -226,10 +262,22 @@ def _show_progress(current: Asking) -> None:
     in_page_run = False
 
 
+def _describe_stage(current: Asking) -> str:
+    """What is being done for a question now."""
+    if not current.activities:
+        before = asking.count_before(current)
+        return f"{before} question{'' if before == 1 else 's'} before yours" if before else "Finding articles"
+    what, activity = list(current.activities.items())[-1]
+    if what == FIRST_READING and activity.done < activity.total:
+        return "The model reads this code for the first time. Later questions take seconds."
+    if activity.done < activity.total:
+        return "Reading the code"
+    return "Writing the answer" if current.text else "Choosing what to quote"
+
+
 def _show_unanswered(question: str, why: str, stored_as: int | None, *, is_error: bool = False) -> None:
     """A question without an answer; `stored_as` is its id in the database."""
-    with st.chat_message("user"):
-        st.text(question)
+    _show_question(question, f"unanswered-{stored_as}")
     with st.chat_message("assistant", avatar=ASSISTANT_AVATAR):
         if is_error:
             show_error(why)

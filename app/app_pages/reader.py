@@ -5,17 +5,21 @@ from itertools import groupby
 
 import article_view
 import edition_chooser
+import law_links
 import printed_page
 import streamlit as st
 from messages import show_error, user_errors
 from navigation import edition_from_query, place_to_query, reference_from_query
+from server import server
 from visitor import current_edition, open_store
 
 from labourqa.errors import UnknownArticleError
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, find_references, parse_reference, show_number
 from labourqa.law.structure import Article
+from labourqa.searching import search_code
 from labourqa.store import Store
+from labourqa.store.editions import SearchHit
 from labourqa.text import escape_markdown
 
 MAX_HITS = 25
@@ -32,9 +36,10 @@ def show() -> None:
         if "code" in st.query_params and not edition_from_query(store):
             st.warning("The edition that this address names is not stored; this is the current one.")
         edition_chooser.show(edition, "reader-edition")
+        law_links.follow(None, _follow)
         words = st.text_input(
             "Search the code",
-            placeholder="Words, or an article such as 144(4)",
+            placeholder="Words, a question, or an article such as 144(4)",
             icon=":material/search:",
             key="search",
         ).strip()
@@ -55,16 +60,30 @@ def _typed_reference(words: str) -> Reference | None:
 
 
 def _show_hits(store: Store, edition: Edition, words: str) -> None:
-    hits = store.editions.search(edition, words, limit=MAX_HITS, marks=MARKS)
-    if not hits:
-        show_error(f"No article contains all of: {words}")
-    for hit in hits:
-        with st.container(border=True, gap="xsmall"):
-            _show_article_button(hit.number, hit.title, key="found")
-            excerpt = escape_markdown(" ".join(hit.excerpt.split()))
-            st.markdown(excerpt.replace(MARKS[0], ":yellow-background[").replace(MARKS[1], "]"))
-    if len(hits) == MAX_HITS:
+    found = search_code(store, edition, words, models=server().loading.models, limit=MAX_HITS, marks=MARKS)
+    if found.searched != words:
+        st.caption(escape_markdown(f"Searched for: {found.searched}"))
+    if not found.exact:
+        message = f"No article contains all of: {found.searched}"
+        if found.near:
+            st.caption(escape_markdown(message))
+        else:
+            show_error(message)
+    for hit in found.exact:
+        _show_hit(hit, "found")
+    if len(found.exact) == MAX_HITS:
         st.caption(f"Only the best {MAX_HITS} are shown; add a word to narrow the search.")
+    if found.near:
+        st.markdown("**Near in meaning**" if server().loading.models else "**With some of the words**")
+    for hit in found.near:
+        _show_hit(hit, "near")
+
+
+def _show_hit(hit: SearchHit, key: str) -> None:
+    with st.container(border=True, gap="xsmall"):
+        _show_article_button(hit.number, hit.title, key=key)
+        excerpt = escape_markdown(" ".join(hit.excerpt.split()))
+        st.markdown(excerpt.replace(MARKS[0], ":yellow-background[").replace(MARKS[1], "]"))
 
 
 def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
@@ -75,7 +94,7 @@ def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
     st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
     article_view.show_state(store, edition, article)
     printed_page.show(store, edition, article, [reference])
-    article_view.show_paragraphs(article, [reference])
+    article_view.show_paragraphs(store, edition, article, [reference])
     mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
     mentioned.pop(article.number, None)
     _show_linked_articles("Refers to", list(mentioned), articles)
@@ -131,6 +150,12 @@ def _show_article_button(number: str, title: str = "", *, key: str, icon: str | 
         on_click=_open,
         args=(Reference(number),),
     )
+
+
+def _follow(place: dict[str, str]) -> None:
+    """Go to the place that a link in the law's text names."""
+    st.session_state.search = ""
+    st.query_params.from_dict(place)
 
 
 def _open(reference: Reference | None) -> None:

@@ -17,6 +17,31 @@ def to_json(title: str, answers: Sequence[LoggedAnswer]) -> str:
     return json.dumps({"title": title, "answers": conversation}, ensure_ascii=False, indent=2)
 
 
+def to_text(report: Report) -> str:
+    """Question, answer and edition."""
+    return f"{report.question}\n\n{report.answer.text}\n\n{report.run.edition}. {NOTICE}"
+
+
+def to_short_text(report: Report) -> str:
+    """The short answer with its references in a few lines; without a short answer, the whole one."""
+    short = [f"{citation.quote} ({citation.reference})" for citation in report.answer.short]
+    return "\n".join([*(short or [report.answer.text]), f"{report.run.edition}. {NOTICE}"])
+
+
+def to_email(report: Report) -> str:
+    """The answer as the text of an e-mail, with the quoted paragraphs."""
+    lines = ["Hello,", f"You asked: {report.question}"]
+    lines += [f"{citation.quote} ({citation.reference})" for citation in report.answer.short]
+    if report.answer.kind == "quoted":
+        lines.append(f"This is what the {report.run.edition.code} says:")
+        for statement in report.answer.statements[1:]:  # after the line that names the articles
+            references = ", ".join(map(str, statement.references))
+            lines.append(f"{statement.text} ({references})")
+    else:
+        lines.append(report.answer.text)
+    return "\n\n".join([*lines, f"Source: {report.run.edition}. {NOTICE}", "Kind regards"])
+
+
 def to_markdown(title: str, answers: Sequence[LoggedAnswer]) -> str:
     """The text of laws and models is escaped, so that a Markdown reader shows it unchanged."""
     lines = [f"# {escape_markdown(title)}"]

@@ -167,6 +167,11 @@ class Report:
         scores = self.selection.scores
         return sorted(scores, key=lambda number: -scores[number])
 
+    @property
+    def cited_numbers(self) -> list[str]:
+        """Numbers of the articles that the answer rests on, in its order."""
+        return list(dict.fromkeys(one.reference.article for one in self.answer.citations if one.supported))
+
     def to_json(self) -> dict[str, Any]:
         """The document of `ask --json`, of each line of `eval --out`, and of the log."""
         selection, answer = self.selection, self.answer

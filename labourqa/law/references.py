@@ -1,6 +1,8 @@
 """References to articles, "Article 57, paragraph 1, point 2": as printed, as typed by a person, as cited in a text."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labourqa.errors import UnknownArticleError
@@ -83,15 +85,32 @@ class Reference:
         return f"Art. {show_number(self.article)}{parts}"
 
 
+@dataclass(frozen=True)
+class ReferenceSpan:
+    """A piece of a text, `text[start:end]`, and what it refers to: several articles in "Articles 57 to 59"."""
+
+    start: int
+    end: int
+    references: tuple[Reference, ...]
+
+
 def find_references(text: str) -> tuple[Reference, ...]:
     """The distinct references of an English text to articles of the same code, in order of appearance."""
+    return tuple(dict.fromkeys(one for span in locate_references(text) for one in span.references))
+
+
+def locate_references(text: str) -> Iterator[ReferenceSpan]:
+    """Where an English text refers to articles of the same code, in order of appearance."""
+    # Spelling a raised number adds a character: the positions of these, to find the places in the printed text.
+    added = [match.start() + count for count, match in enumerate(_RAISED.finditer(text))]
     text = _spell_numbers(text)
-    found: dict[Reference, None] = {}
     for match in _REFERENCE.finditer(text):
         if _OTHER_LAW.match(text, match.end()):
             continue
         number, of = "", [match["paragraphs"] or "", match["points"] or ""]  # "points 1 and 2 of Article 5"
         levels = of
+        targets_start = match.start("targets")
+        is_first = True
         for target in filter(re.Match.group, _TARGET_PART.finditer(match["targets"])):
             groups = _GROUP.findall(target["groups"])
             if target["number"]:
@@ -99,11 +118,16 @@ def find_references(text: str) -> tuple[Reference, ...]:
                 levels = [*groups, "", ""] if groups else of
             else:  # in "44(1)(3), (8)" the 8 is a point, in "139(5) and (6)" the 6 a paragraph
                 levels = [levels[0], groups[0]] if levels[1] else [groups[0], ""]
-            for one in [_spell_compound(number)] if groups else _expand_articles(target["number"]):
-                for paragraph in _expand(levels[0]):
-                    for point in _expand(levels[1]):
-                        found[Reference(one, paragraph, point)] = None
-    return tuple(found)
+            references = tuple(
+                Reference(one, paragraph, point)
+                for one in ([_spell_compound(number)] if groups else _expand_articles(target["number"]))
+                for paragraph in _expand(levels[0])
+                for point in _expand(levels[1])
+            )
+            start = match.start() if is_first else targets_start + target.start()
+            end = targets_start + target.end()
+            is_first = False
+            yield ReferenceSpan(start - bisect_left(added, start), end - bisect_left(added, end), references)
 
 
 def find_mentions(question: str) -> tuple[Reference, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 
 from labourqa.config import Settings
 from labourqa.engine.startup import Models
@@ -25,6 +26,7 @@ class ModelLoading:
         self.error = ""  # why there are no models, once `finished` is set
         self.activity = "loading the model"
         self.share = 0.0  # of the activity that is done, 0 to 1
+        self.activity_started = time.monotonic()
         self.finished = threading.Event()
         self._given_models = models
         self._thread = threading.Thread(target=self._load, name="model-loading", daemon=True)
@@ -46,6 +48,8 @@ class ModelLoading:
         return self.models
 
     def show_done(self, what: str, done: float, total: int | None = None) -> None:
+        if what != self.activity:
+            self.activity_started = time.monotonic()
         self.activity, self.share = what, min(done / (total or 1), 1.0)
 
     def show_text(self, piece: str) -> None:

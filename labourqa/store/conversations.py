@@ -1,5 +1,6 @@
 """Conversations, stored on this machine only: questions with their reports, and what readers said about them."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -143,6 +144,21 @@ class Conversations:
             pattern="%" + re.sub(r"([\\%_])", r"\\\1", words.strip()) + "%",
         )
         return [Conversation(**row) for row in rows]
+
+    def version(self) -> str:
+        """Changes with every change of the owner's conversations, their questions and their answers."""
+        rows = self._rows(
+            """
+            SELECT conversations.id, title, count(DISTINCT answers.id) AS answers,
+                count(DISTINCT open_questions.id) AS open
+            FROM conversations
+            LEFT JOIN answers ON answers.conversation = conversations.id
+            LEFT JOIN open_questions ON open_questions.conversation = conversations.id
+            WHERE :owner IS NULL OR owner = :owner
+            GROUP BY conversations.id
+            """
+        )
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
     def answers(self, conversation: int) -> list[LoggedAnswer]:
         """The answers of a conversation in order; none if there is no such conversation."""

@@ -356,6 +356,19 @@ class Editions:
         """The articles of the code itself, in order."""
         return self._load_articles(edition)
 
+    def numbers(self, edition: Edition) -> list[str]:
+        """The numbers of the articles of the code itself, in order."""
+        rows = self._database.rows(
+            """
+            SELECT number FROM articles JOIN editions ON editions.id = articles.edition
+            WHERE sha256 = ? AND code = ? AND preliminary = 0
+                AND editions.id IN (SELECT edition FROM edition_owners WHERE ? IS NULL OR owner IN (?, ''))
+            ORDER BY articles.id
+            """,
+            [edition.sha256, edition.code, self._owner, self._owner],
+        )
+        return [str(row["number"]) for row in rows]
+
     def article(self, edition: Edition, number: str) -> Article:
         """Raises UnknownArticleError."""
         found = self._load_articles(edition, number)

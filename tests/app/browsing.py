@@ -61,8 +61,7 @@ def visitors(browser: Browser, log_path: Path) -> Iterator[NewVisitor]:
     errors: list[str] = []
 
     def note_error(message: ConsoleMessage) -> None:
-        # Streamlit looks for its own addresses below the page's first, and finds them above.
-        if message.type == "error" and "/_stcore/" not in message.location["url"]:
+        if message.type == "error":
             errors.append(f"{message.text} ({message.location['url']})")
 
     def open_context(viewport: ViewportSize) -> BrowserContext:

@@ -72,7 +72,7 @@ def test_one_question_is_asked_to_two_editions_side_by_side(database: Path) -> N
     app = open_page("side_by_side", question=QUESTION)
     app.button(key="ask-both").click().run()
     assert not app.exception
-    left, right = (" ".join(text.value for text in column.text) for column in app.columns[-2:])
+    left, right = (" ".join(text.value for text in column.markdown) for column in app.columns[-2:])
     assert "half times" in left
     assert "quarter times" in right
     with Store(database) as store:

@@ -193,11 +193,9 @@ def test_a_page_that_was_closed_finds_its_answer_which_one_click_copies(
         again.goto(sent_to)
         expect(again.get_by_text("one and a half times").first).to_be_visible()
         visitor.grant_permissions(["clipboard-read", "clipboard-write"])
-        again.get_by_role("button", name="Copy").click()
+        again.get_by_role("button", name="Copy", exact=True).click()
         expect(again.get_by_text("Copied")).to_be_visible()
         copied = again.evaluate("navigator.clipboard.readText()")
         assert copied.startswith(QUESTION)
         assert "one and a half times" in copied
         assert "Labour Code of Nowhere, version of 2025-01-01" in copied
-        again.get_by_role("button", name="Art. 2").first.click()
-        expect(again.get_by_role("heading", name="Article 2")).to_be_visible()

@@ -81,7 +81,7 @@ def test_a_question_from_the_click_to_the_export(
     expect_answer(page)
 
     # The citation opens its article, with the cited paragraph highlighted and in sight.
-    page.get_by_role("button", name="Art. 144(3)").first.click()
+    page.get_by_role("link", name="Art. 144(3)").first.click()
     cited = page.locator('[class*="st-key-cited-"]')
     expect(cited).to_have_text(re.compile("Night work must be paid at no less than one and a half times"))
     expect(cited).to_be_in_viewport()

@@ -37,7 +37,7 @@ def test_a_reference_case_is_one_click_and_its_answer_cites(home: Path) -> None:
     wait_for_answer(app)
     assert not app.exception
     assert "one and a half times" in texts(app)
-    assert "Art. 144(3)" in labels(app)
+    assert "[Art. 144(3)](reader?code=" in texts(app)
     assert "257 of 257 articles read" in app.expander[0].label
     with Store(home / "labourqa.db") as store:
         [conversation] = store.conversations.search()
@@ -75,7 +75,9 @@ def test_a_refusal_cites_nothing(home: Path) -> None:
     app = open_page()
     ask(app, "How much income tax do I pay?")
     assert "answers this question" in app.info[0].value
-    assert not [label for label in labels(app) if label.startswith("Art.")]
+    assert "[Art." not in texts(app)
+    suggested = [label for label in labels(app) if label.startswith("What are the rules on ")]
+    assert len(suggested) == 2
 
 
 def test_a_written_answer_shows_its_doubts(home: Path) -> None:
