@@ -46,7 +46,7 @@ def show_articles(report: Report, key: str) -> None:
         f"**{len(read_scores)} of {len(report.titles)} articles read, {len(selected)} "
         f"{'would be ' if changed else ''}selected** with a score of at least {threshold:.2f}{limit}."
     )
-    if not changed and cited:
+    if not changed and 0 < len(cited) < len(selected):
         st.markdown(
             f"The answer rests on {len(cited)} of the selected articles: those whose paragraphs come nearest to the "
             "question. The others are useful for reading on."
