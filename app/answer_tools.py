@@ -4,6 +4,7 @@ from urllib.parse import quote, urlsplit
 
 import navigation
 import streamlit as st
+from language import _
 from messages import show_error
 from visitor import open_store
 
@@ -35,7 +36,11 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); }
 def show(logged: LoggedAnswer, key: str) -> None:
     """A menu; an answer that is not in the database cannot be shared."""
     menu = st.popover(
-        "Save or share", icon=":material/ios_share:", type="tertiary", key=f"{key}-tools", on_change="rerun"
+        _("Save or share"),
+        icon=":material/ios_share:",
+        type="tertiary",
+        key=f"{key}-tools",
+        on_change="rerun",
     )
     if not menu.open:
         return
@@ -43,19 +48,19 @@ def show(logged: LoggedAnswer, key: str) -> None:
         name = safe_file_name(logged.report.question)[:60] or "answer"
         with st.container(horizontal=True):
             st.download_button(
-                "PDF, one page", lambda: to_pdf(logged), f"{name}.pdf", "application/pdf",
+                _("PDF, one page"), lambda: to_pdf(logged), f"{name}.pdf", "application/pdf",
                 on_click="ignore", key=f"{key}-pdf",
             )  # fmt: skip
             st.download_button(
-                "Word, one page", lambda: to_word(logged), f"{name}.docx", DOCX_TYPE,
+                _("Word, one page"), lambda: to_word(logged), f"{name}.docx", DOCX_TYPE,
                 on_click="ignore", key=f"{key}-word",
             )  # fmt: skip
-            _print(data={"label": "Print"}, key=f"{key}-print", width="content", height="content")
+            _print(data={"label": _("Print")}, key=f"{key}-print", width="content", height="content")
         if logged.id is not None:
             _show_link(logged.id, key)
         st.page_link(
             navigation.SIDE_BY_SIDE,
-            label="Ask another code or edition the same",
+            label=_("Ask another code or edition the same"),
             icon=":material/splitscreen:",
             query_params={"question": logged.report.question},
         )
@@ -65,12 +70,12 @@ def _show_link(answer: int, key: str) -> None:
     with open_store() as store:
         token = store.shared.token(answer)
     shared = st.toggle(
-        "Everybody with the link may read this answer",
+        _("Everybody with the link may read this answer"),
         value=bool(token),
         key=f"{key}-shared",
         on_change=_change_sharing,
         args=(answer, key),
-        help="The question and the answer, not the conversation. Switched off, the link leads nowhere.",
+        help=_("The question and the answer, not the conversation. Switched off, the link leads nowhere."),
     )
     if shared and token:
         server = urlsplit(st.context.url or "")
@@ -91,11 +96,11 @@ def show_right_articles(logged: LoggedAnswer, key: str) -> None:
     if logged.id is None:
         return
     typed = st.text_input(
-        "Which article answers it?",
+        _("Which article answers it?"),
         value=logged.right_articles,
         key=f"{key}-right",
         max_chars=200,
-        placeholder="For example 144(4), 117; or none, if the code does not answer it",
+        placeholder=_("For example 144(4), 117; or none, if the code does not answer it"),
     )
     if typed.strip() == logged.right_articles:
         return
@@ -106,4 +111,4 @@ def show_right_articles(logged: LoggedAnswer, key: str) -> None:
         return
     with open_store() as store:
         store.conversations.save_right_articles(logged.id, typed.strip())
-    st.caption("Thank you. The question is a part of the next evaluation.")
+    st.caption(_("Thank you. The question is a part of the next evaluation."))

@@ -5,6 +5,7 @@ import answer_tools
 import copy_button
 import quotation_view
 import streamlit as st
+from language import _, format_number
 from law_links import format_lines, link
 from visitor import find_edition, open_store
 
@@ -23,11 +24,15 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
     """`key` distinguishes it from the page's other answers. Only an answer in the database takes feedback."""
     report, answer = logged.report, logged.report.answer
     if report.resolved_question != report.question:
-        st.caption(f"Understood as: {escape_markdown(report.resolved_question)}")
+        st.caption(_("Understood as: {question}").format(question=escape_markdown(report.resolved_question)))
     for unknown in report.unknown:
-        st.warning(escape_markdown(f"The {report.run.edition.code} has no {unknown}."))
+        st.warning(
+            escape_markdown(
+                _("The {code} has no {reference}.").format(code=report.run.edition.code, reference=unknown)
+            )
+        )
     for repealed in report.repealed:
-        st.warning(escape_markdown(f"{repealed} is repealed."))
+        st.warning(escape_markdown(_("{reference} is repealed.").format(reference=repealed)))
     for notice in report.notices:
         st.info(escape_markdown(notice), icon=":material/info:")
     with open_store() as store:
@@ -46,12 +51,14 @@ def show_answer(logged: LoggedAnswer, key: str) -> None:
     if not answer.complete:
         limit = report.run.settings.answer_tokens
         st.warning(
-            f"The answer stopped at its limit of {limit} tokens; you can raise the limit in the settings."
+            _(
+                "The answer stopped at its limit of {limit} tokens; you can raise the limit in the settings."
+            ).format(limit=limit)
         )
     if report.related:
         related = dict.fromkeys(citation.reference for citation in report.related)
         st.markdown(
-            "The quoted text refers to: "
+            _("The quoted text refers to: ")
             + ", ".join(_link_with_title(reference, report, edition) for reference in related)
         )
     st.caption(f"{escape_markdown(str(report.run.edition))}. {NOTICE}")
@@ -63,11 +70,11 @@ def _show_near_questions(report: Report, key: str) -> None:
     """Questions on the articles that come nearest to one that the code does not answer."""
     titled = [number for number in report.ranked_numbers if report.titles[number]][:SUGGESTED]
     if titled:
-        st.caption("Questions near yours that it answers:")
+        st.caption(_("Questions near yours that it answers:"))
     for number in titled:
         title = report.titles[number]
         lowered = title if title[1:2].isupper() else title[:1].lower() + title[1:]
-        question = f"What are the rules on {lowered}?"
+        question = f"What are the rules on {lowered}?"  # in the language of the code
         if st.button(escape_markdown(question), key=f"{key}-near-{number}"):
             st.session_state.pending = question
             st.rerun()
@@ -80,7 +87,9 @@ def _show_written(statement: Statement, report: Report, edition: Edition | None)
         st.markdown(f"{format_lines(statement.text)} {references}".rstrip())
         for doubt in statement.doubts:
             st.badge(
-                f"Not supported by the law: {escape_markdown(doubt)}", icon=":material/flag:", color="orange"
+                _("Not supported by the law: {doubt}").format(doubt=escape_markdown(doubt)),
+                icon=":material/flag:",
+                color="orange",
             )
 
 
@@ -97,9 +106,9 @@ def _link_with_title(reference: Reference, report: Report, edition: Edition | No
 
 def _show_actions(logged: LoggedAnswer, key: str) -> None:
     report = logged.report
-    forms = {"Copy": to_text(report)}
+    forms = {_("Copy"): to_text(report)}
     if report.answer.kind != "refused":
-        forms |= {"Copy the short form": to_short_text(report), "Copy as an e-mail": to_email(report)}
+        forms |= {_("Copy the short form"): to_short_text(report), _("Copy as an e-mail"): to_email(report)}
     with st.container(horizontal=True, vertical_alignment="center"):
         copy_button.show(forms, key=f"{key}-copy")
         answer_tools.show(logged, key)
@@ -114,11 +123,11 @@ def _show_actions(logged: LoggedAnswer, key: str) -> None:
         )
     if thumbs is not None:
         st.text_input(
-            "Why? Stored on this machine only.",
+            _("Why? Stored on this machine only."),
             value=logged.reason,
             key=f"{key}-reason",
             max_chars=500,
-            placeholder="What was right or wrong?",
+            placeholder=_("What was right or wrong?"),
             on_change=_save_feedback,
             args=(logged.id, key),
         )
@@ -135,16 +144,23 @@ def _save_feedback(answer: int, key: str) -> None:
 
 def _show_details(report: Report, key: str) -> None:
     selection, cited = report.selection, len(report.cited_numbers)
+    quoted = _("{read} of {articles} articles read, {selected} selected, {cited} quoted, {seconds} seconds")
+    wrote = _("{read} of {articles} articles read, {selected} selected, {cited} cited, {seconds} seconds")
     details = st.expander(
-        f"{selection.read:,} of {len(report.titles):,} articles read, {len(selection.selected)} selected, "
-        f"{cited} {'cited' if report.answer.kind == 'written' else 'quoted'}, {report.seconds.total:.1f} seconds",
+        (wrote if report.answer.kind == "written" else quoted).format(
+            read=format_number(selection.read),
+            articles=format_number(len(report.titles)),
+            selected=len(selection.selected),
+            cited=cited,
+            seconds=format_number(report.seconds.total, 1),
+        ),
         icon=":material/troubleshoot:",
         key=f"{key}-details",
         on_change="rerun",
     )
     if details.open:
         with details:
-            articles, seconds = st.tabs(["What was read", "Where the time went"])
+            articles, seconds = st.tabs([_("What was read"), _("Where the time went")])
             with articles:
                 answer_details.show_articles(report, key)
             with seconds:

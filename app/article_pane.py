@@ -8,6 +8,7 @@ import law_links
 import navigation
 import printed_page
 import streamlit as st
+from language import _
 from messages import user_errors
 from visitor import current_edition, open_store
 
@@ -34,12 +35,12 @@ def show() -> None:
         ):
             st.page_link(
                 navigation.CODE,
-                label=f"{reference} in the code",
+                label=_("{reference} in the code").format(reference=reference),
                 icon=":material/menu_book:",
                 query_params=navigation.place_to_query(edition, reference),
             )
             st.button(
-                "Close",
+                _("Close"),
                 icon=":material/close:",
                 type="tertiary",
                 key="close-article",
@@ -47,7 +48,7 @@ def show() -> None:
                 args=({},),
             )
         article = store.editions.article(edition, reference.article)
-        title = f"Article {show_number(article.number)}. {article.title}".rstrip()
+        title = _("Article {number}. {title}").format(number=show_number(article.number), title=article.title)
         st.subheader(escape_markdown(title), anchor=False)
         st.caption(escape_markdown(str(edition)))
         article_view.show_state(store, edition, article)

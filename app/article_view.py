@@ -5,6 +5,7 @@ from collections.abc import Collection
 import changed_words
 import law_links
 import streamlit as st
+from language import _
 
 from labourqa.law.edition import Edition
 from labourqa.law.references import Reference, show_number
@@ -24,10 +25,12 @@ _scroll_to_cited = st.components.v2.component(
 def show_state(store: Store, edition: Edition, article: Article) -> None:
     """Whether the article is repealed, whether its title is its own, and since when its words have changed."""
     if article.repealed:
-        st.badge("Repealed", icon=":material/block:", color="orange")
+        st.badge(_("Repealed"), icon=":material/block:", color="orange")
     if article.title and not article.title_is_own:
-        unit = "section" if article.section else "chapter" if article.chapter else "part"
-        st.caption(f"The law gives this article no title; this is the title of its {unit}.")
+        of_section = _("The law gives this article no title; this is the title of its section.")
+        of_chapter = _("The law gives this article no title; this is the title of its chapter.")
+        of_part = _("The law gives this article no title; this is the title of its part.")
+        st.caption(of_section if article.section else of_chapter if article.chapter else of_part)
     if earlier := find_earlier_version(store.editions, edition, article):
         changed_words.show_earlier_version(earlier, article, key=f"earlier-{article.number}")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from language import _
 from messages import user_errors
 from visitor import choose_edition, current_settings, open_store
 
@@ -22,7 +23,7 @@ ICONS = {"good": ":material/check_circle:", "check": ":material/visibility:", "p
 
 def show() -> None:
     uploaded = st.file_uploader(
-        "Another code (PDF, Word, web page, Akoma Ntoso or text)",
+        _("Another code (PDF, Word, web page, Akoma Ntoso or text)"),
         FILE_TYPES,
         key=f"upload-{st.session_state.get('stored-uploads', 0)}",  # empty again once a code was stored
     )
@@ -35,7 +36,7 @@ def show() -> None:
         acts = inspection.report.acts
         if len(acts) > 1:
             chosen = st.selectbox(
-                f"The file has {len(acts)} acts. Which one do you want to read?",
+                _("The file has {count} acts. Which one do you want to read?").format(count=len(acts)),
                 acts,
                 inspection.report.chosen_act - 1,
                 format_func=_describe_act,
@@ -52,7 +53,7 @@ def _inspect(name: str, content: bytes, act: str | None) -> Inspection:
     key = (name, hashlib.sha256(content).digest(), act)
     inspections: dict[object, Inspection] = st.session_state.setdefault("inspections", {})
     if key not in inspections:
-        with st.spinner("Reading the file"), tempfile.TemporaryDirectory() as folder:
+        with st.spinner(_("Reading the file")), tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / Path(name).name
             path.write_bytes(content)
             inspections[key] = inspect_file(path, act=act)
@@ -60,24 +61,36 @@ def _inspect(name: str, content: bytes, act: str | None) -> Inspection:
 
 
 def _describe_act(act: FoundAct) -> str:
-    return f"{act.number}: {act.name or 'without a name'}, {act.articles} articles"
+    name = act.name or _("without a name")
+    return _("{number}: {name}, {articles} articles").format(
+        number=act.number, name=name, articles=act.articles
+    )
 
 
 def _show_report(inspection: Inspection) -> None:
     code, report = inspection.code, inspection.report
     first, last = (escape_markdown(show_number(code.articles[index].number)) for index in (0, -1))
     with st.container(border=True):
-        st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(code.date or 'no date found')}")
-        st.markdown(f"{len(code.articles)} articles recognised, Art. {first} to {last}.")
-        st.markdown(f"{ICONS[report.confidence]} Confidence: {CONFIDENCE_SENTENCES[report.confidence]}.")
+        date = code.date or _("no date found")
+        st.markdown(f"**{escape_markdown(code.name)}**, {escape_markdown(date)}")
+        st.markdown(
+            _("{count} articles recognised, Art. {first} to {last}.").format(
+                count=len(code.articles), first=first, last=last
+            )
+        )
+        st.markdown(
+            _("{icon} Confidence: {sentence}.").format(
+                icon=ICONS[report.confidence], sentence=CONFIDENCE_SENTENCES[report.confidence]
+            )
+        )
         for reason in report.reasons:
             st.warning(escape_markdown(reason))
-        st.markdown("**Three articles to compare with the file**")
+        st.markdown(_("**Three articles to compare with the file**"))
         for sample in report.samples:
             with st.container(gap="xxsmall"):
                 st.caption(escape_markdown(f"Art. {show_number(sample.number)}  {sample.title}".rstrip()))
                 st.text(sample.beginning)
-        details = st.expander("Everything that was found", key="findings", on_change="rerun")
+        details = st.expander(_("Everything that was found"), key="findings", on_change="rerun")
         if details.open:
             with details:
                 st.table({"": dict([*describe_law(inspection), *describe_findings(inspection)])})
@@ -91,21 +104,21 @@ def _show_storing(inspection: Inspection) -> None:
     with open_store() as store:
         names = list(store.editions.codes())
     name = st.selectbox(
-        "Name of the code",
+        _("Name of the code"),
         list(dict.fromkeys([inspection.code.name, *names])),
         accept_new_options=True,
         key=f"name-{inspection.document.sha256}-{inspection.report.chosen_act}",
-        help="Files under one name are editions of one code, ordered by their dates.",
+        help=_("Files under one name are editions of one code, ordered by their dates."),
     )
     is_poor = inspection.report.confidence == "poor"
     st.button(
-        "Store this code all the same" if is_poor else "Store this code",
+        _("Store this code all the same") if is_poor else _("Store this code"),
         type="primary",
         key="store-code",
         on_click=_store,
         args=(inspection, name),
     )
-    st.caption("Your next conversation uses it. The model reads it once before the first answer.")
+    st.caption(_("Your next conversation uses it. The model reads it once before the first answer."))
 
 
 def _store(inspection: Inspection, name: str) -> None:

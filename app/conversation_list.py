@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import navigation
 import streamlit as st
+from language import _, format_day
 from visitor import open_store
 
 from labourqa.store.conversations import Conversation
@@ -17,12 +18,12 @@ TITLE_CHARACTERS = 80  # as many as fit into two or three lines beside the menu
 
 
 def show() -> None:
-    if st.button("New conversation", icon=":material/add:", width="stretch", key="new"):
+    if st.button(_("New conversation"), icon=":material/add:", width="stretch", key="new"):
         open_conversation(None)
     with open_store() as store:
         words = st.text_input(
-            "Search earlier conversations",
-            placeholder="Search earlier conversations",
+            _("Search earlier conversations"),
+            placeholder=_("Search earlier conversations"),
             icon=":material/search:",
             label_visibility="collapsed",
             key="search-conversations",
@@ -30,13 +31,13 @@ def show() -> None:
         found = store.conversations.search(words)
         version = store.conversations.version()
     if words and not found:
-        st.caption("No conversation has these words.")
+        st.caption(_("No conversation has these words."))
     for day, conversations in groupby(found[:LISTED], _describe_day):
         st.caption(day)
         for conversation in conversations:
             _show_conversation(conversation)
     if len(found) > LISTED:
-        st.caption(f"{len(found) - LISTED} more; search for them.")
+        st.caption(_("{count} more; search for them.").format(count=len(found) - LISTED))
     _watch(version)
 
 
@@ -74,7 +75,7 @@ def _describe_day(conversation: Conversation) -> str:
         one.astimezone(here).date()
         for one in (datetime.fromisoformat(conversation.asked_at), datetime.now(UTC))
     )
-    return {0: "Today", 1: "Yesterday"}.get((today - asked).days, asked.isoformat())
+    return {0: _("Today"), 1: _("Yesterday")}.get((today - asked).days, format_day(asked))
 
 
 def _show_conversation(conversation: Conversation) -> None:
@@ -89,27 +90,26 @@ def _show_conversation(conversation: Conversation) -> None:
             width="stretch",
         ):
             open_conversation(conversation.id)
-        chosen = st.menu_button("Edit", ["Rename", "Delete"], type="tertiary", key=f"menu-{conversation.id}")
-    if chosen == "Rename":
-        _rename(conversation)
-    elif chosen == "Delete":
-        _delete(conversation)
+        rename, delete = _("Rename"), _("Delete")
+        chosen = st.menu_button(_("Edit"), [rename, delete], type="tertiary", key=f"menu-{conversation.id}")
+    if chosen == rename:
+        st.dialog(_("Rename the conversation"))(_rename)(conversation)
+    elif chosen == delete:
+        st.dialog(_("Delete the conversation?"))(_delete)(conversation)
 
 
-@st.dialog("Rename the conversation")
 def _rename(conversation: Conversation) -> None:
-    title = st.text_input("Name", value=conversation.title, max_chars=200)
-    if st.button("Rename", type="primary", disabled=not title.strip()):
+    title = st.text_input(_("Name"), value=conversation.title, max_chars=200)
+    if st.button(_("Rename"), type="primary", disabled=not title.strip()):
         with open_store() as store:
             store.conversations.rename(conversation.id, title.strip())
         st.rerun()
 
 
-@st.dialog("Delete the conversation?")
 def _delete(conversation: Conversation) -> None:
     st.text(conversation.title)
-    st.write("Its questions and answers are erased from this machine for good.")
-    if st.button("Delete", type="primary"):
+    st.write(_("Its questions and answers are erased from this machine for good."))
+    if st.button(_("Delete"), type="primary"):
         with open_store() as store:
             store.conversations.erase(conversation.id)
         if conversation.id == st.session_state.get("conversation"):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import streamlit as st
+from language import _
 
 _copy = st.components.v2.component(
     "copy_text",
@@ -49,4 +50,4 @@ button:focus-visible { outline: 2px solid var(--st-primary-color); }
 
 def show(texts: Mapping[str, str], key: str) -> None:
     """A button for each text, by its label."""
-    _copy(data={"texts": dict(texts), "done": "Copied"}, key=key, width="content", height="content")
+    _copy(data={"texts": dict(texts), "done": _("Copied")}, key=key, width="content", height="content")

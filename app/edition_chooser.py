@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import navigation
 import streamlit as st
+from language import _
 from visitor import choose_edition, open_store
 
 from labourqa.law.edition import Edition
@@ -27,10 +28,10 @@ def _show_choice(edition: Edition, key: str) -> None:
         codes = store.editions.codes()
     # With the edition in the key, an edition that was chosen elsewhere is shown as chosen here as well.
     key = f"{key}-{navigation.name_edition(edition)}"
-    code = st.selectbox("Code", list(codes), list(codes).index(edition.code), key=f"{key}-code")
+    code = st.selectbox(_("Code"), list(codes), list(codes).index(edition.code), key=f"{key}-code")
     labels = label_versions(codes[code])
     chosen = st.selectbox(
-        "Edition",
+        _("Edition"),
         list(labels),
         list(labels).index(edition) if edition in labels else 0,
         format_func=labels.__getitem__,
@@ -42,20 +43,20 @@ def _show_choice(edition: Edition, key: str) -> None:
         st.rerun()
     if len(labels) > 1:
         st.page_link(
-            navigation.COMPARISON, label="What changed between its editions", icon=":material/difference:"
+            navigation.COMPARISON, label=_("What changed between its editions"), icon=":material/difference:"
         )
-    st.page_link(navigation.SETTINGS, label="Add another code", icon=":material/add:")
+    st.page_link(navigation.SETTINGS, label=_("Add another code"), icon=":material/add:")
 
 
 def describe_version(edition: Edition) -> str:
-    return f"version of {edition.date}" if edition.date else "undated version"
+    return _("version of {date}").format(date=edition.date) if edition.date else _("undated version")
 
 
 def label_versions(editions: Sequence[Edition]) -> dict[Edition, str]:
     """A different label for each edition of one code, as a selectbox needs."""
     count = Counter(edition.date for edition in editions)
     return {
-        edition: (edition.date or "without a date")
+        edition: (edition.date or _("without a date"))
         + ("" if edition.date and count[edition.date] == 1 else f" ({edition.source}, {edition.sha256[:8]})")
         for edition in editions
     }

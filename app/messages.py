@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from language import _, ngettext
 from streamlit.delta_generator import DeltaGenerator
 
 from labourqa.errors import LabourQAError
@@ -29,7 +30,11 @@ def show_error(sentence: str) -> None:
 
 def describe_progress(what: str, done: float, total: float, started: float | None = None) -> str:
     """`total` is 1 where `done` is a share. With `started`, a time.monotonic(), the time left is named."""
-    progress = f"{done:.0f} of {total:.0f} {what}" if total > 1 else f"{what}: {100 * done:.0f} %"
+    if total > 1:
+        counted = _("{done} of {total} {what}")
+        progress = counted.format(done=round(done), total=round(total), what=_(what))
+    else:
+        progress = f"{_(what)}: {100 * done:.0f} %"
     return f"{progress}{describe_time_left(started, done / total)}" if started is not None else progress
 
 
@@ -38,14 +43,16 @@ def describe_time_left(started: float, share: float) -> str:
     elapsed = time.monotonic() - started
     if elapsed < JUDGED_AFTER or not 0 < share < 1:
         return ""
-    return f" ({describe_duration(elapsed * (1 - share) / share)} left)"
+    return _(" ({duration} left)").format(duration=describe_duration(elapsed * (1 - share) / share))
 
 
 def describe_duration(seconds: float) -> str:
     if seconds < SECONDS_SHOWN:
-        return f"about {max(1, round(seconds))} s"
+        return _("about {seconds} s").format(seconds=max(1, round(seconds)))
     minutes = round(seconds / 60)
-    return "about a minute" if minutes <= 1 else f"about {minutes} minutes"
+    if minutes <= 1:
+        return _("about a minute")
+    return ngettext("about {count} minute", "about {count} minutes", minutes).format(count=minutes)
 
 
 class ProgressBars:

@@ -1,6 +1,7 @@
 """The pages, and the addresses of places in the code."""
 
 import streamlit as st
+from language import _
 
 from labourqa.errors import NoEditionError
 from labourqa.law.edition import Edition
@@ -23,14 +24,14 @@ CHECKSUM_DIGITS = 12  # that name an edition in an address
 def pages() -> list[st.Page]:
     """The pages in the order of the menu. New for each run: Streamlit changes them, and visitors' runs overlap."""
     return [
-        st.Page(ASK, title="Ask", icon=":material/forum:", default=True),
-        st.Page(CODE, title="The code", icon=":material/menu_book:"),
-        st.Page(COMPARISON, title="Compare editions", icon=":material/difference:"),
-        st.Page(SIDE_BY_SIDE, title="Compare answers", icon=":material/splitscreen:"),
-        st.Page(LISTS, title="Lists of questions", icon=":material/checklist:"),
-        st.Page(SHARED, title="Shared answer", icon=":material/share:", visibility="hidden"),
-        st.Page(EVALUATION, title="Evaluation", icon=":material/monitoring:"),
-        st.Page(SETTINGS, title="Settings", icon=":material/settings:"),
+        st.Page(ASK, title=_("Ask"), icon=":material/forum:", default=True),
+        st.Page(CODE, title=_("The code"), icon=":material/menu_book:"),
+        st.Page(COMPARISON, title=_("Compare editions"), icon=":material/difference:"),
+        st.Page(SIDE_BY_SIDE, title=_("Compare answers"), icon=":material/splitscreen:"),
+        st.Page(LISTS, title=_("Lists of questions"), icon=":material/checklist:"),
+        st.Page(SHARED, title=_("Shared answer"), icon=":material/share:", visibility="hidden"),
+        st.Page(EVALUATION, title=_("Evaluation"), icon=":material/monitoring:"),
+        st.Page(SETTINGS, title=_("Settings"), icon=":material/settings:"),
     ]
 
 

@@ -11,6 +11,7 @@ import navigation
 import sign_in
 import streamlit as st
 import visitor
+from language import declare_language
 from messages import user_errors
 from server import server, show_loading
 from style import STYLE
@@ -33,5 +34,6 @@ with user_errors():
             show_loading()
             conversation_list.show()
             visitor.show_sign_out()
+            declare_language()
         page.run()
         server().loading.start()  # after the page is drawn, so that the first visitor sees it at once

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from html import escape
 
 import streamlit as st
+from language import _
 
 from labourqa.documents.pdf import draw_page
 from labourqa.errors import DocumentError, StoreError
@@ -102,7 +103,7 @@ def show(store: Store, edition: Edition, article: Article, cited: Collection[Ref
     first = next(iter(marked.values()))
     key = f"original-{article.number}-{'-'.join(marked)}"
     opened = st.expander(
-        f"Printed on page {first.page}" if first.page else "The original text",
+        _("Printed on page {page}").format(page=first.page) if first.page else _("The original text"),
         icon=":material/article:",
         key=key,
         on_change="rerun",
@@ -113,7 +114,7 @@ def show(store: Store, edition: Edition, article: Article, cited: Collection[Ref
         try:
             original = store.originals.read(edition)
             if original is None:
-                st.write("The original file is no longer there. Add it again in the settings.")
+                st.write(_("The original file is no longer there. Add it again in the settings."))
                 return
             if first.marks:
                 _show_pages(edition, original, marked, key)
@@ -132,12 +133,12 @@ def _show_pages(edition: Edition, original: Original, marked: Mapping[str, Place
     page = pages[0]
     if len(pages) > 1:
         page = st.segmented_control(
-            "Page",
+            _("Page"),
             pages,
             default=page,
             required=True,
             key=f"{key}-page",
-            format_func=lambda one: f"Page {one}",
+            format_func=lambda one: _("Page {page}").format(page=one),
         )
     picture = base64.b64encode(_draw(original.data, page)).decode("ascii")
     boxes = [mark.box for mark in marks if mark.page == page]
@@ -145,15 +146,17 @@ def _show_pages(edition: Edition, original: Original, marked: Mapping[str, Place
         data={
             "picture": f"data:image/png;base64,{picture}",
             "marks": [[box.left, box.top, box.right, box.bottom] for box in boxes],
-            "description": f"Page {page} of {edition.source}, with the cited text marked",
-            "smaller": "Zoom out",
-            "larger": "Zoom in",
+            "description": _("Page {page} of {file}, with the cited text marked").format(
+                page=page, file=edition.source
+            ),
+            "smaller": _("Zoom out"),
+            "larger": _("Zoom in"),
         },
         key=f"{key}-picture-{page}",
     )
 
 
-@st.cache_data(show_spinner="Drawing the page", max_entries=100)  # of about 150 kB
+@st.cache_data(show_spinner=False, max_entries=100)  # of about 150 kB
 def _draw(data: bytes, page: int) -> bytes:
     return draw_page(data, page)
 
@@ -166,7 +169,10 @@ def _show_lines(original: Original, article: Article, marked: Mapping[str, Place
     for position, number in enumerate(printed):
         if number in numbers:
             shown.update(printed[max(0, position - CONTEXT_LINES) : position + CONTEXT_LINES + 1])
-    label = escape(f"Lines of the original around Article {show_number(article.number)}", quote=True)
+    label = escape(
+        _("Lines of the original around Article {number}").format(number=show_number(article.number)),
+        quote=True,
+    )
     rows = "".join(_format_line(number, lines[number], number in numbers) for number in sorted(shown))
     st.html(
         f'{_LINES_STYLE}<div class="original-lines" tabindex="0" role="region" aria-label="{label}">{rows}</div>'
@@ -180,7 +186,7 @@ def _format_line(number: int, line: str, is_marked: bool) -> str:
 
 def _show_download(edition: Edition, original: Original, key: str) -> None:
     st.download_button(
-        "Open the original",
+        _("Open the original"),
         lambda: original.data,
         edition.source,
         MEDIA_TYPES[original.suffix],

@@ -6,6 +6,7 @@ Streamlit has none of it, so a component without content of its own does it in t
 from typing import Any
 
 import streamlit as st
+from language import _, format_number
 
 from labourqa.answering.question import MAX_QUESTION_CHARACTERS, MAX_READ_WORDS
 
@@ -84,8 +85,10 @@ def assist(moment: str, pace: tuple[float, float] | None) -> None:
             "readWords": MAX_READ_WORDS,
             "baseSeconds": base,
             "wordSeconds": word,
-            "counter": f"{{count}} of {MAX_QUESTION_CHARACTERS:,} characters",
-            "estimate": ", about {seconds} s to answer",
+            "counter": _("{{count}} of {most} characters").format(
+                most=format_number(MAX_QUESTION_CHARACTERS)
+            ),
+            "estimate": _(", about {seconds} s to answer"),
         },
         key="question-box",
         height="content",

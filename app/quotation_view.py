@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 import streamlit as st
+from language import _, ngettext
 from law_links import format_lines, link
 from visitor import open_store
 
@@ -31,10 +32,14 @@ def show_quotation(report: Report, edition: Edition | None, key: str) -> None:
         st.text(lead.text)
     _show_paragraphs(quoted[:SHOWN], report, edition, key)
     if folded := quoted[SHOWN:]:
-        with st.expander(f"{len(folded)} more paragraph{'' if len(folded) == 1 else 's'}"):
+        with st.expander(
+            ngettext("{count} more paragraph", "{count} more paragraphs", len(folded)).format(
+                count=len(folded)
+            )
+        ):
             _show_paragraphs(folded, report, edition, key)
     if answer.conditions:
-        st.markdown("**This depends on**")
+        st.markdown(_("**This depends on**"))
         st.markdown(
             "\n".join(
                 f"- {escape_markdown(' '.join(condition.quote.split()))} {_link(condition.reference, report, edition)}"
@@ -47,15 +52,19 @@ def _show_short_answer(report: Report, edition: Edition | None, key: str) -> Non
     with st.container(border=True, gap="xsmall", key=f"short-{key}"):
         for citation in report.answer.short:
             st.markdown(f"{format_lines(citation.quote)} {_link(citation.reference, report, edition)}")
-        st.caption("In short: the law's own words, chosen by a program. The whole paragraphs below decide.")
+        st.caption(
+            _("In short: the law's own words, chosen by a program. The whole paragraphs below decide.")
+        )
 
 
 def _show_paragraphs(
     statements: Sequence[Statement], report: Report, edition: Edition | None, key: str
 ) -> None:
-    date = f"version of {report.run.edition.date}" if report.run.edition.date else ""
+    date = _("version of {date}").format(date=report.run.edition.date) if report.run.edition.date else ""
     for number, group in groupby(arrange(statements), lambda one: one.references[0].article):
-        title = f"Article {show_number(number)}. {report.titles.get(number, '')}".rstrip()
+        title = _("Article {number}. {title}").format(
+            number=show_number(number), title=report.titles.get(number, "")
+        )
         heading = f"**{escape_markdown(title)}**"
         st.markdown(f"{heading} :small[:gray[{escape_markdown(date)}]]" if date else heading)
         for statement in group:
@@ -97,7 +106,7 @@ def _show_paragraph(statement: Statement, report: Report, edition: Edition | Non
     if statement.omitted and edition and not st.session_state.get(whole):
         points = ", ".join(f"{show_number(reference.point)})" for reference in statement.omitted)
         st.button(
-            f"Show {escape_markdown(points)}",
+            _("Show {points}").format(points=escape_markdown(points)),
             key=f"{whole}-button",
             icon=":material/unfold_more:",
             type="tertiary",
@@ -138,5 +147,7 @@ def _search(words: Sequence[str], text: str) -> re.Match[str] | None:
 
 def _link(reference: Reference, report: Report, edition: Edition | None) -> str:
     page = report.page_of(reference)
-    label = f"{reference}, page {page}" if page else str(reference)
+    label = str(reference)
+    if page:
+        label = _("{reference}, page {page}").format(reference=reference, page=page)
     return link(edition, reference, label) if edition else f":gray[{escape_markdown(label)}]"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import streamlit as st
+from language import _
 from messages import describe_time_left, show_error
 
 from labourqa.config import load_settings
@@ -35,7 +36,7 @@ def show_loading() -> None:
         _show_loading_progress(loading)
     elif loading.error:
         show_error(loading.error)
-        if st.button("Try again", key="load-again"):
+        if st.button(_("Try again"), key="load-again"):
             server().load(loading.settings)
             st.rerun()
 
@@ -49,7 +50,10 @@ def _show_loading_progress(loading: ModelLoading) -> None:
         if loading.finished.is_set() and not in_page_run:
             st.rerun()
         left = describe_time_left(loading.activity_started, loading.share)
-        st.progress(loading.share, text=f"Getting ready: {loading.activity}{left}")
+        st.progress(
+            loading.share,
+            text=_("Getting ready: {activity}").format(activity=_(loading.activity)) + left,
+        )
 
     show_progress()
     in_page_run = False

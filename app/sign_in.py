@@ -2,6 +2,7 @@
 
 import streamlit as st
 from identity import person_owner
+from language import _
 
 from labourqa.text import escape_markdown
 
@@ -27,9 +28,11 @@ def signed_in_owner() -> str | None:
 
 
 def show_sign_in() -> None:
-    st.title("Sign in", anchor=False)
-    st.write("Your conversations are your own. Sign in to see them.")
+    st.title(_("Sign in"), anchor=False)
+    st.write(_("Your conversations are your own. Sign in to see them."))
     providers = [name for name in st.secrets["auth"] if name not in _SETTINGS]
     for provider in providers or [""]:
-        label = f"Sign in with {escape_markdown(provider)}" if provider else "Sign in"
+        label = _("Sign in")
+        if provider:
+            label = _("Sign in with {provider}").format(provider=escape_markdown(provider))
         st.button(label, key=f"sign-in-{provider}", on_click=st.login, args=(provider,) if provider else ())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 from identity import COOKIE, new_visitor, read_visitor
+from language import _
 from server import server
 from sign_in import is_sign_in_configured, signed_in_owner
 
@@ -51,8 +52,9 @@ def forget_other_owner() -> None:
 def show_sign_out() -> None:
     if is_sign_in_configured() and not is_local_user():
         name = str(st.user.get("name") or st.user.get("email") or "")
+        label = _("Sign out")
         st.button(
-            escape_markdown(f"Sign out {name}".rstrip()),
+            escape_markdown(f"{label} {name}".rstrip()),
             icon=":material/logout:",
             type="tertiary",
             on_click=st.logout,

@@ -1,5 +1,7 @@
 """A short reliability campaign: no traceback, no hang, no wrong answer and no loss."""
 
+import sys
+
 import pytest
 
 from scripts.campaign import PARTS, format_row, main
@@ -17,6 +19,7 @@ SHORT = {
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="signals, and limits of memory and files, of Linux")
 @pytest.mark.parametrize("name", SHORT)
 def test_a_short_campaign_finds_nothing_that_must_not_happen(
     name: str, capsys: pytest.CaptureFixture[str]

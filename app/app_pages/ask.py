@@ -11,10 +11,11 @@ import edition_chooser
 import question_box
 import streamlit as st
 from asking import Asking
+from language import _, ngettext
 from messages import describe_duration, describe_progress, show_error
 from visitor import current_edition, find_edition, open_store
 
-from labourqa.answering.export import NOTICE, to_docx, to_json, to_markdown
+from labourqa.answering.export import to_docx, to_json, to_markdown
 from labourqa.answering.report import LoggedAnswer
 from labourqa.config import REFERENCE_CASES
 from labourqa.errors import LabourQAError
@@ -54,7 +55,7 @@ def show() -> None:
     is_running = current is not None and not current.finished.is_set()
     for question in open_questions:
         if current is None or question.id != current.stored_as:
-            _show_unanswered(question.question, "There is no answer to this question yet.", question.id)
+            _show_unanswered(question.question, _("There is no answer to this question yet."), question.id)
     if current:
         _show_asking(current)
     if not_stored := st.session_state.get("not-stored"):
@@ -64,7 +65,7 @@ def show() -> None:
     with st.bottom:
         _show_edition(edition, answers)
         typed = st.chat_input(
-            "Ask a follow-up or a new question" if answers else "Ask a question in plain words",
+            _("Ask a follow-up or a new question") if answers else _("Ask a question in plain words"),
             submit_mode="disable",
             disabled=edition is None or is_running,
             key="question",
@@ -146,14 +147,17 @@ def _show_edition(edition: Edition | None, answers: Sequence[LoggedAnswer]) -> N
         _show_first_reading(edition)
     elif edition:
         st.caption(
-            f":material/gavel: {escape_markdown(f'{edition.code}, {edition_chooser.describe_version(edition)}')}",
-            help="A conversation stays with its code. Start a new conversation to ask another one.",
+            ":material/gavel: "
+            + escape_markdown(f"{edition.code}, {edition_chooser.describe_version(edition)}"),
+            help=_("A conversation stays with its code. Start a new conversation to ask another one."),
         )
     else:
         removed = answers[-1].report.run.edition
         st.caption(
             escape_markdown(
-                f"{removed} is no longer stored. Start a new conversation, or add the file again."
+                _("{edition} is no longer stored. Start a new conversation, or add the file again.").format(
+                    edition=removed
+                )
             )
         )
 
@@ -167,23 +171,27 @@ def _show_first_reading(edition: Edition) -> None:
     if characters <= WHOLE_CODE_CHARACTERS:  # a larger code is not read whole
         duration = describe_duration(characters * FIRST_READING_SECONDS)
         st.caption(
-            f"The model reads this code once before its first answer: {duration} on two processor cores."
+            _(
+                "The model reads this code once before its first answer: {duration} on two processor cores."
+            ).format(duration=duration)
         )
 
 
 def _conversation_title(conversation: int | None) -> str:
     with open_store() as store:
         title = store.conversations.title(conversation) if conversation else ""
-    return title or "Questions on the labour code"
+    return title or _("Questions on the labour code")
 
 
 def _show_welcome() -> None:
-    st.title("Ask the labour code", anchor=False)
+    st.title(_("Ask the labour code"), anchor=False)
     st.markdown(
-        "A language model on this machine reads **every article** for your question. The answer rests on the articles "
-        f"that matter and names them. {NOTICE}"
+        _(
+            "A language model on this machine reads **every article** for your question. The answer rests on the "
+            "articles that matter and names them. Information, not legal advice."
+        )
     )
-    st.markdown("For example:")
+    st.markdown(_("For example:"))
     for case in read_cases(REFERENCE_CASES):
         if st.button(escape_markdown(case.question), key=f"example-{case.id}", width="stretch"):
             st.session_state.pending = case.question
@@ -194,7 +202,7 @@ def _show_export(title: str, answers: Sequence[LoggedAnswer]) -> None:
     name = safe_file_name(title)[:60] or "labourqa"
     with (
         st.container(horizontal=True, horizontal_alignment="right"),
-        st.popover("Export", icon=":material/download:", type="tertiary"),
+        st.popover(_("Export"), icon=":material/download:", type="tertiary"),
     ):
         st.download_button(
             "Markdown", to_markdown(title, answers), f"{name}.md", "text/markdown", on_click="ignore"
@@ -237,12 +245,12 @@ def _show_asking(current: Asking) -> None:
         del st.session_state["asking"]
         st.rerun()
     else:
-        why = "Stopped before there was an answer." if current.stopped else current.error
+        why = _("Stopped before there was an answer.") if current.stopped else current.error
         _show_unanswered(current.question, why, current.stored_as, is_error=not current.stopped)
 
 
 def _show_progress(current: Asking) -> None:
-    if st.button("Stop", icon=":material/stop_circle:", key="stop"):
+    if st.button(_("Stop"), icon=":material/stop_circle:", key="stop"):
         current.stop()
     in_page_run = True
 
@@ -266,13 +274,17 @@ def _describe_stage(current: Asking) -> str:
     """What is being done for a question now."""
     if not current.activities:
         before = asking.count_before(current)
-        return f"{before} question{'' if before == 1 else 's'} before yours" if before else "Finding articles"
+        if not before:
+            return _("Finding articles")
+        return ngettext("{count} question before yours", "{count} questions before yours", before).format(
+            count=before
+        )
     what, activity = list(current.activities.items())[-1]
     if what == FIRST_READING and activity.done < activity.total:
-        return "The model reads this code for the first time. Later questions take seconds."
+        return _("The model reads this code for the first time. Later questions take seconds.")
     if activity.done < activity.total:
-        return "Reading the code"
-    return "Writing the answer" if current.text else "Choosing what to quote"
+        return _("Reading the code")
+    return _("Writing the answer") if current.text else _("Choosing what to quote")
 
 
 def _show_unanswered(question: str, why: str, stored_as: int | None, *, is_error: bool = False) -> None:
@@ -285,7 +297,7 @@ def _show_unanswered(question: str, why: str, stored_as: int | None, *, is_error
             st.caption(escape_markdown(why))
         with st.container(horizontal=True):
             st.button(
-                "Ask again",
+                _("Ask again"),
                 icon=":material/replay:",
                 key=f"again-{stored_as}",
                 on_click=_remove_unanswered,
@@ -293,7 +305,7 @@ def _show_unanswered(question: str, why: str, stored_as: int | None, *, is_error
             )
             if stored_as is not None:
                 st.button(
-                    "Remove",
+                    _("Remove"),
                     type="tertiary",
                     key=f"remove-{stored_as}",
                     on_click=_remove_unanswered,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import altair as alt
 import streamlit as st
+from language import _, ngettext
 from messages import ProgressBars, user_errors
 from server import server, wait_for_models
 from visitor import current_edition, current_settings, evaluations_folder, open_store
@@ -25,22 +26,16 @@ from labourqa.text import escape_markdown
 
 QUESTIONS, REPORTS = "questions.jsonl", "reports.jsonl"  # the files in each evaluation's folder
 NEW = "New evaluation"
-MEASURES = {  # name in the summary -> label and explanation
-    "recall": ("recall", "needed articles that were selected"),
-    "precision": ("precision", "selected articles that were needed"),
-    "mrr": ("mean reciprocal rank", "1 divided by the rank of the first needed article"),
-    "recall_at_10": ("recall at 10", "needed articles among the 10 best"),
-}
 
 
 def show() -> None:
-    st.title("Evaluation", anchor=False)
+    st.title(_("Evaluation"), anchor=False)
     with user_errors():
         evaluations = evaluations_folder()
         earlier = sorted((path.parent.name for path in evaluations.glob(f"*/{QUESTIONS}")), reverse=True)
         if to_run := st.session_state.pop("evaluation-to-run", None):
             st.session_state.evaluation = to_run
-        chosen = st.selectbox("Choose an evaluation", [NEW, *earlier], key="evaluation")
+        chosen = st.selectbox(_("Choose an evaluation"), [NEW, *earlier], key="evaluation", format_func=_)
         if chosen == NEW:
             _show_new(evaluations)
         else:
@@ -49,18 +44,24 @@ def show() -> None:
 
 def _show_new(evaluations: Path) -> None:
     st.write(
-        "Ask questions with known answers and see whether the needed articles are selected. Without a file, the four "
-        "reference cases are asked and compared with the published figures."
+        _(
+            "Ask questions with known answers and see whether the needed articles are selected. Without a file, the "
+            "four reference cases are asked and compared with the published figures."
+        )
     )
-    uploaded = st.file_uploader("File of questions, one JSON object per line", ["jsonl"], key="questions")
+    uploaded = st.file_uploader(_("File of questions, one JSON object per line"), ["jsonl"], key="questions")
     with open_store() as store:
         said = store.conversations.answers_with_feedback()
     count = len(label_questions(said))
     add_feedback = count > 0 and st.checkbox(
-        f"Also ask the {count} question{'' if count == 1 else 's'} whose right articles you named",
+        ngettext(
+            "Also ask the {count} question whose right articles you named",
+            "Also ask the {count} questions whose right articles you named",
+            count,
+        ).format(count=count),
         key="add-feedback",
     )
-    if not st.button("Run", type="primary", icon=":material/play_arrow:", key="run"):
+    if not st.button(_("Run"), type="primary", icon=":material/play_arrow:", key="run"):
         return
     name = safe_file_name(Path(uploaded.name).stem) if uploaded else "reference-cases"
     content = uploaded.getvalue() if uploaded else REFERENCE_CASES.read_bytes()
@@ -93,14 +94,14 @@ def _show_evaluation(folder: Path, *, run: bool) -> None:
     if run:
         running = st.empty()
         with running.container():
-            st.button("Stop", icon=":material/stop_circle:", key="stop-evaluation")
+            st.button(_("Stop"), icon=":material/stop_circle:", key="stop-evaluation")
             _run(folder, cases)
         running.empty()
     reports = read_reports(folder / REPORTS) if (folder / REPORTS).exists() else {}
     asked = [case for case in cases if case.id in reports]
     if len(asked) < len(cases):
-        st.info(f"{len(asked)} of {len(cases)} questions have been asked.")
-        if st.button("Continue", icon=":material/play_arrow:", key="continue"):
+        st.info(_("{asked} of {count} questions have been asked.").format(asked=len(asked), count=len(cases)))
+        if st.button(_("Continue"), icon=":material/play_arrow:", key="continue"):
             _run_next(folder)
     if asked:
         _show_results(folder.name, asked, [reports[case.id] for case in asked])
@@ -123,34 +124,42 @@ def _show_results(name: str, cases: Sequence[Case], reports: Sequence[Report]) -
     if published:
         _show_published([case for case, _ in published], [report for _, report in published])
     lines = "".join(json.dumps(report.to_json()) + "\n" for report in reports)
-    st.download_button("Reports (JSON lines)", lines, f"{name}.jsonl", on_click="ignore")
+    st.download_button(_("Reports (JSON lines)"), lines, f"{name}.jsonl", on_click="ignore")
 
 
 def _show_summary(summary: Summary) -> None:
     means = summary.means
     with st.container(horizontal=True):
-        st.metric("questions", summary.questions)
-        for name, (label, explanation) in MEASURES.items():
+        st.metric(_("questions"), summary.questions)
+        measures = {  # name in the summary -> label and explanation
+            "recall": (_("recall"), _("needed articles that were selected")),
+            "precision": (_("precision"), _("selected articles that were needed")),
+            "mrr": (_("mean reciprocal rank"), _("1 divided by the rank of the first needed article")),
+            "recall_at_10": (_("recall at 10"), _("needed articles among the 10 best")),
+        }
+        for name, (label, explanation) in measures.items():
             if (value := means.selection.get(name)) is not None:
                 st.metric(label, f"{value:.2f}", help=explanation)
         if means.facts_stated is not None:
             st.metric(
-                "facts stated", f"{means.facts_stated:.2f}", help="expected facts that the answers state"
+                _("facts stated"),
+                f"{means.facts_stated:.2f}",
+                help=_("expected facts that the answers state"),
             )
-        st.metric("median seconds", f"{summary.median_seconds['total']:.1f}")
+        st.metric(_("median seconds"), f"{summary.median_seconds['total']:.1f}")
 
 
 def _describe_result(case: Case, report: Report) -> dict[str, object]:
     selected = report.selection.selected
     return {
-        "question": case.question,
-        "from": "feedback" if case.id.startswith(ID_PREFIX) else "labelled",
-        "selected": ", ".join(selected) or "none",
-        "needed": ", ".join(case.needed) or "none",
-        "found": f"{len(set(case.needed) & set(selected))} of {len(case.needed)}",
-        "read, s": round(report.seconds.filter, 1),
-        "answer, s": round(report.seconds.answer, 1),
-        "answer": report.answer.kind,
+        _("question"): case.question,
+        _("from"): _("feedback") if case.id.startswith(ID_PREFIX) else _("labelled"),
+        _("selected"): ", ".join(selected) or _("none"),
+        _("needed"): ", ".join(case.needed) or _("none"),
+        _("found"): f"{len(set(case.needed) & set(selected))} / {len(case.needed)}",
+        _("read, s"): round(report.seconds.filter, 1),
+        _("answer, s"): round(report.seconds.answer, 1),
+        _("answer"): _(report.answer.kind),
     }
 
 
@@ -159,8 +168,8 @@ def _show_seconds(reports: Sequence[Report]) -> None:
         {"question": number, "stage": stage, "seconds": seconds}
         for number, report in enumerate(reports, 1)
         for stage, seconds in (
-            ("read the articles", report.seconds.filter),
-            ("answer", report.seconds.answer),
+            (_("read the articles"), report.seconds.filter),
+            (_("answer"), report.seconds.answer),
         )
     ]
     chart = (
@@ -173,15 +182,19 @@ def _show_seconds(reports: Sequence[Report]) -> None:
             tooltip=["question:O", "stage:N", alt.Tooltip("seconds:Q", format=".2f")],
         )
     )
-    st.altair_chart(chart, alt="Seconds of each question by stage")
+    st.altair_chart(chart, alt=_("Seconds of each question by stage"))
 
 
 def _show_published(cases: Sequence[Case], reports: Sequence[Report]) -> None:
     figures = published_figures()
     low, high = figures.answer_seconds
-    st.subheader("Compared with the published figures", anchor=False)
+    st.subheader(_("Compared with the published figures"), anchor=False)
     st.caption(
-        escape_markdown(f"In brackets: the figures published for {figures.model} on {figures.device}.")
+        escape_markdown(
+            _("In brackets: the figures published for {model} on {device}.").format(
+                model=figures.model, device=figures.device
+            )
+        )
     )
     rows = []
     for case, report in zip(cases, reports, strict=True):
@@ -192,9 +205,9 @@ def _show_published(cases: Sequence[Case], reports: Sequence[Report]) -> None:
                 {
                     "question": case.question,
                     "selected": f"{len(selected)} [{case.published.selected}]",
-                    "of those named in the published answer": f"{found} of {len(named)}",
-                    "read, s": f"{report.seconds.filter:.1f} [{figures.filter_seconds[PUBLISHED_METHOD]}]",
-                    "answer, s": f"{report.seconds.answer:.1f} [{low} to {high}]",
+                    _("of those named in the published answer"): f"{found} of {len(named)}",
+                    _("read, s"): f"{report.seconds.filter:.1f} [{figures.filter_seconds[PUBLISHED_METHOD]}]",
+                    _("answer, s"): f"{report.seconds.answer:.1f} [{low} to {high}]",
                 }
             )
     st.table(rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import rmtree
 
 import streamlit as st
+from language import _, ngettext
 from messages import ProgressBars, user_errors
 from server import server, wait_for_models
 from visitor import current_edition, current_owner, current_settings, lists_folder, open_store
@@ -28,13 +29,13 @@ TYPES = {
 
 
 def show() -> None:
-    st.title("Lists of questions", anchor=False)
+    st.title(_("Lists of questions"), anchor=False)
     with user_errors():
         folder = lists_folder()
         earlier = sorted((path.parent.name for path in folder.glob("*/list")), reverse=True)
         if to_run := st.session_state.pop("list-to-run", None):
             st.session_state["question-list"] = to_run
-        chosen = st.selectbox("Choose a list", [NEW, *earlier], key="question-list")
+        chosen = st.selectbox(_("Choose a list"), [NEW, *earlier], key="question-list", format_func=_)
         if chosen == NEW:
             _show_new(folder)
         else:
@@ -43,16 +44,22 @@ def show() -> None:
 
 def _show_new(folder: Path) -> None:
     st.write(
-        "Upload a CSV file or a spreadsheet with a column named “question”. Each question is asked on its own, and the "
-        "list comes back with answers, references and pages. It is stored on this machine until you remove it."
+        _(
+            "Upload a CSV file or a spreadsheet with a column named “question”. Each question is asked on its own, and "
+            "the list comes back with answers, references and pages. It is stored on this machine until you remove it."
+        )
     )
-    uploaded = st.file_uploader("List of questions", list(SUFFIXES), key="list-file")
+    uploaded = st.file_uploader(_("List of questions"), list(SUFFIXES), key="list-file")
     if uploaded is None:
         return
     questions = read_list(uploaded.getvalue(), uploaded.name)
     count = len(questions.cases)
-    st.write(f"{count} question{'' if count == 1 else 's'} can be asked.")
-    if st.button("Ask all", type="primary", icon=":material/play_arrow:", key="ask-list"):
+    st.write(
+        ngettext("{count} question can be asked.", "{count} questions can be asked.", count).format(
+            count=count
+        )
+    )
+    if st.button(_("Ask all"), type="primary", icon=":material/play_arrow:", key="ask-list"):
         name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{safe_file_name(Path(uploaded.name).stem)}"
         (folder / name).mkdir(parents=True)
         (folder / name / "list").write_bytes(uploaded.getvalue())
@@ -69,18 +76,18 @@ def _show_list(folder: Path, *, run: bool) -> None:
     if run:
         running = st.empty()
         with running.container():
-            st.button("Stop", icon=":material/stop_circle:", key="stop-list")
+            st.button(_("Stop"), icon=":material/stop_circle:", key="stop-list")
             _run(folder, questions)
         running.empty()
     reports = read_reports(folder / REPORTS) if (folder / REPORTS).exists() else {}
     asked, count = len(reports), len(questions.cases)
     if asked < count:
-        st.info(f"{asked} of {count} questions have been asked.")
-        if st.button("Continue", icon=":material/play_arrow:", key="continue-list"):
+        st.info(_("{asked} of {count} questions have been asked.").format(asked=asked, count=count))
+        if st.button(_("Continue"), icon=":material/play_arrow:", key="continue-list"):
             _run_next(folder)
     if reports:
         _show_answers(folder.name, questions, reports)
-    if st.button("Remove this list", icon=":material/delete:", type="tertiary", key="remove-list"):
+    if st.button(_("Remove this list"), icon=":material/delete:", type="tertiary", key="remove-list"):
         rmtree(folder)
         st.session_state["list-to-run"] = NEW
         st.rerun()
@@ -107,7 +114,7 @@ def _run(folder: Path, questions: QuestionList) -> None:
 
 def _show_answers(name: str, questions: QuestionList, reports: Mapping[str, Report]) -> None:
     with st.container(horizontal=True):
-        for suffix, label in (("csv", "CSV"), ("xlsx", "Spreadsheet")):
+        for suffix, label in (("csv", "CSV"), ("xlsx", _("Spreadsheet"))):
             st.download_button(
                 label, write_list(questions, reports, suffix), f"{name}-answers.{suffix}", TYPES[suffix],
                 icon=":material/download:", on_click="ignore", key=f"list-{suffix}",

@@ -8,6 +8,7 @@ import edition_chooser
 import law_links
 import printed_page
 import streamlit as st
+from language import _
 from messages import show_error, user_errors
 from navigation import edition_from_query, place_to_query, reference_from_query
 from server import server
@@ -30,16 +31,16 @@ MARKS = (
 
 
 def show() -> None:
-    st.title("The code", anchor=False)
+    st.title(_("The code"), anchor=False)
     with user_errors(), open_store() as store:
         edition = edition_from_query(store) or current_edition(store)
         if "code" in st.query_params and not edition_from_query(store):
-            st.warning("The edition that this address names is not stored; this is the current one.")
+            st.warning(_("The edition that this address names is not stored; this is the current one."))
         edition_chooser.show(edition, "reader-edition")
         law_links.follow(None, _follow)
         words = st.text_input(
-            "Search the code",
-            placeholder="Words, a question, or an article such as 144(4)",
+            _("Search the code"),
+            placeholder=_("Words, a question, or an article such as 144(4)"),
             icon=":material/search:",
             key="search",
         ).strip()
@@ -62,9 +63,9 @@ def _typed_reference(words: str) -> Reference | None:
 def _show_hits(store: Store, edition: Edition, words: str) -> None:
     found = search_code(store, edition, words, models=server().loading.models, limit=MAX_HITS, marks=MARKS)
     if found.searched != words:
-        st.caption(escape_markdown(f"Searched for: {found.searched}"))
+        st.caption(escape_markdown(_("Searched for: {words}").format(words=found.searched)))
     if not found.exact:
-        message = f"No article contains all of: {found.searched}"
+        message = _("No article contains all of: {words}").format(words=found.searched)
         if found.near:
             st.caption(escape_markdown(message))
         else:
@@ -72,9 +73,11 @@ def _show_hits(store: Store, edition: Edition, words: str) -> None:
     for hit in found.exact:
         _show_hit(hit, "found")
     if len(found.exact) == MAX_HITS:
-        st.caption(f"Only the best {MAX_HITS} are shown; add a word to narrow the search.")
+        st.caption(
+            _("Only the best {count} are shown; add a word to narrow the search.").format(count=MAX_HITS)
+        )
     if found.near:
-        st.markdown("**Near in meaning**" if server().loading.models else "**With some of the words**")
+        st.markdown(_("**Near in meaning**") if server().loading.models else _("**With some of the words**"))
     for hit in found.near:
         _show_hit(hit, "near")
 
@@ -91,16 +94,23 @@ def _show_article(store: Store, edition: Edition, reference: Reference) -> None:
     article = store.editions.article(edition, reference.article)
     headings = filter(None, (article.part, article.chapter, article.section))
     st.caption(escape_markdown(" · ".join(headings)))
-    st.header(escape_markdown(f"Article {show_number(article.number)}. {article.title}"), anchor=False)
+    st.header(
+        escape_markdown(
+            _("Article {number}. {title}").format(number=show_number(article.number), title=article.title)
+        ),
+        anchor=False,
+    )
     article_view.show_state(store, edition, article)
     printed_page.show(store, edition, article, [reference])
     article_view.show_paragraphs(store, edition, article, [reference])
     mentioned = dict.fromkeys(mention.article for mention in find_references(article.text))
     mentioned.pop(article.number, None)
-    _show_linked_articles("Refers to", list(mentioned), articles)
-    _show_linked_articles("Referred to in", store.editions.references_to(edition, article.number), articles)
+    _show_linked_articles(_("Refers to"), list(mentioned), articles)
+    _show_linked_articles(
+        _("Referred to in"), store.editions.references_to(edition, article.number), articles
+    )
     _show_neighbours(article, articles)
-    st.caption("The address of this page is a permanent link to this place in the code.")
+    st.caption(_("The address of this page is a permanent link to this place in the code."))
 
 
 def _show_linked_articles(heading: str, numbers: Sequence[str], articles: Sequence[Article]) -> None:
@@ -121,7 +131,12 @@ def _show_neighbours(article: Article, articles: Sequence[Article]) -> None:
         if index > 0:
             _show_article_button(numbers[index - 1], key="previous", icon=":material/arrow_back:")
         st.button(
-            "Contents", key="contents", type="tertiary", icon=":material/toc:", on_click=_open, args=(None,)
+            _("Contents"),
+            key="contents",
+            type="tertiary",
+            icon=":material/toc:",
+            on_click=_open,
+            args=(None,),
         )
         if index + 1 < len(numbers):
             _show_article_button(numbers[index + 1], key="next", icon=":material/arrow_forward:")
@@ -129,7 +144,7 @@ def _show_neighbours(article: Article, articles: Sequence[Article]) -> None:
 
 def _show_contents(articles: Sequence[Article]) -> None:
     for part, in_part in groupby(articles, key=lambda article: article.part):
-        contents = st.expander(escape_markdown(part or "Articles"), key=f"part-{part}", on_change="rerun")
+        contents = st.expander(escape_markdown(part or _("Articles")), key=f"part-{part}", on_change="rerun")
         if not contents.open:
             continue
         with contents:

@@ -2,6 +2,7 @@
 
 import answer_view
 import streamlit as st
+from language import _
 from messages import user_errors
 from visitor import open_store
 
@@ -12,11 +13,11 @@ def show() -> None:
         with open_store() as store:
             answer = store.shared.read(token) if token else None
         if answer is None:
-            st.title("Shared answer", anchor=False)
-            st.info("This link leads to no answer: it is incomplete, or the answer is no longer shared.")
+            st.title(_("Shared answer"), anchor=False)
+            st.info(_("This link leads to no answer: it is incomplete, or the answer is no longer shared."))
             return
         st.title(answer.report.question.replace("\n", " "), anchor=False)
-        st.caption(f"Asked on {answer.asked_at[:10]}, and shared by its owner.")
+        st.caption(_("Asked on {date}, and shared by its owner.").format(date=answer.asked_at[:10]))
         answer_view.show_answer(answer, "shared")
 
 

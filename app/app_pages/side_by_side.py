@@ -5,6 +5,7 @@ from dataclasses import replace
 import answer_view
 import streamlit as st
 from edition_chooser import describe_version, label_versions
+from language import _
 from messages import ProgressBars, user_errors
 from server import server
 from visitor import current_edition, current_owner, current_settings, open_store
@@ -18,8 +19,8 @@ from labourqa.text import escape_markdown
 
 
 def show() -> None:
-    st.title("Compare answers", anchor=False)
-    st.write("Ask two codes, or two editions of one code, the same question.")
+    st.title(_("Compare answers"), anchor=False)
+    st.write(_("Ask two codes, or two editions of one code, the same question."))
     with user_errors():
         with open_store() as store:
             codes, current = store.editions.codes(), current_edition(store)
@@ -29,13 +30,13 @@ def show() -> None:
             for edition, label in label_versions(editions).items()
         }
         if len(labels) < 2:
-            st.info("There is only one edition. Add another code or edition in the settings.")
+            st.info(_("There is only one edition. Add another code or edition in the settings."))
             return
         sides = _choose(labels, current)
         question = st.text_area(
-            "Question", st.query_params.get("question", ""), key="compared-question", height="content"
+            _("Question"), st.query_params.get("question", ""), key="compared-question", height="content"
         )
-        if st.button("Ask both", type="primary", key="ask-both"):
+        if st.button(_("Ask both"), type="primary", key="ask-both"):
             st.session_state["compared-answers"] = [_ask(question, edition) for edition in sides]
         _show_answers()
 
@@ -45,10 +46,14 @@ def _choose(labels: dict[Edition, str], current: Edition) -> list[Edition]:
     first = editions.index(current) if current in editions else 0
     second = next(index for index in (1, 0) if index != first)
     chosen = []
-    for column, name, index in zip(st.columns(2), ("Left", "Right"), (first, second), strict=True):
+    for position, (column, name, index) in enumerate(
+        zip(st.columns(2), (_("Left"), _("Right")), (first, second), strict=True)
+    ):
         with column:
             chosen.append(
-                st.selectbox(name, editions, index, format_func=labels.__getitem__, key=f"compared-{name}")
+                st.selectbox(
+                    name, editions, index, format_func=labels.__getitem__, key=f"compared-{index}-{position}"
+                )
             )
     return chosen
 

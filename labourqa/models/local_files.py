@@ -2,9 +2,16 @@
 
 import hashlib
 import json
+import re
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from labourqa.errors import WeightsError
+from labourqa.files import write_atomically
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_CHECK_SECONDS = 7 * 24 * 3600  # after which a file is hashed again
 
 
 def resolve_model_path(path: Path) -> Path:
@@ -59,6 +66,35 @@ def folder_fingerprint(folder: Path) -> str:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_changed_weights(folder: Path, record: Path) -> Path | None:
+    """The first safetensors file whose content is not what was downloaded or, without a download, loaded before.
+
+    The hub's cache names a file by its SHA-256. A file of the same size and time is hashed once a week only; `record`
+    keeps what was found. A file whose size or time has changed, and which is not of the hub, is another file.
+    """
+    try:
+        known = dict(json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        known = {}
+    before = json.dumps(known)
+    for path in sorted(folder.glob("*.safetensors")):
+        file = path.resolve()
+        state = [file.stat().st_size, file.stat().st_mtime_ns]
+        entry = known.get(str(file), {})
+        is_same = entry.get("state") == state
+        if is_same and time.time() - entry.get("checked", 0) < _CHECK_SECONDS:
+            continue
+        found = file_sha256(file)
+        expected = file.name if _SHA256.fullmatch(file.name) else entry.get("sha256") if is_same else None
+        if expected not in (None, found):
+            return path
+        known[str(file)] = {"state": state, "sha256": found, "checked": time.time()}
+    if json.dumps(known) != before:
+        with suppress(OSError):  # a folder that may only be read: they are hashed each time
+            write_atomically(record, json.dumps(known, indent=2) + "\n")
+    return None
 
 
 def _check_gguf(path: Path) -> None:

@@ -11,7 +11,12 @@ from pathlib import Path
 from labourqa.errors import WeightsError
 from labourqa.models.catalogue import EMBEDDED, LLAMA, SMOLLM2
 from labourqa.models.hub import check_access, fetch_snapshot, find_snapshot, is_hub_id
-from labourqa.models.local_files import file_sha256, folder_fingerprint, resolve_model_path
+from labourqa.models.local_files import (
+    file_sha256,
+    find_changed_weights,
+    folder_fingerprint,
+    resolve_model_path,
+)
 from labourqa.models.package_index import (
     fetch_embedded,
     find_changed_file,
@@ -42,8 +47,7 @@ def find_weights(name: str, cache_folder: Path) -> Weights | None:
     if name in EMBEDDED:
         folder = find_embedded(EMBEDDED[name], cache_folder)
         return _embedded_weights(name, folder) if folder else None
-    path = Path(name).expanduser()
-    if name and path.exists():
+    if path := _find_path(name):
         return _local_weights(path)
     if is_hub_id(name):
         folder = find_snapshot(name)
@@ -80,28 +84,42 @@ def start_check(
     *,
     progress: Progress = SilentProgress(),  # noqa: B008  # it has no state
 ) -> Callable[[], None]:
-    """Start to compare the files of an embedded model with what was fetched, in the background.
+    """Start to compare a model's files with what was fetched or loaded before, in the background.
 
-    The returned function waits for the result, and fetches damaged files again. It raises WeightsError if it cannot.
+    The returned function waits for the result, and fetches damaged files of an embedded model again. It raises
+    WeightsError if it cannot, and for another model's damaged files.
     """
+    is_embedded = weights.name in EMBEDDED and weights.folder == cache_folder / weights.name
     pool = ThreadPoolExecutor(1)
-    check = pool.submit(find_changed_file, weights.folder)
+    if is_embedded:
+        check = pool.submit(find_changed_file, weights.folder)
+    else:
+        check = pool.submit(find_changed_weights, weights.folder, cache_folder / "checked.json")
     pool.shutdown(wait=False)
 
     def finish() -> None:
         try:
             damaged = check.result()
-            if damaged is None:
-                return
-            progress.show_done(f"{damaged} is damaged, fetching {weights.name} again", 0.0)
-            fetch_embedded(EMBEDDED[weights.name], cache_folder, progress)
+            if damaged is not None and is_embedded:
+                what = f"{damaged} is damaged, fetching {weights.name} again"
+                progress.show_done(what, 0.0)
+                fetch_embedded(EMBEDDED[weights.name], cache_folder, progress)
+                progress.show_done(what, 1.0)
         except (OSError, WeightsError) as error:
+            advice = " and cannot be fetched again" if is_embedded else " or cannot be read"
             raise WeightsError(
-                f"The files of {weights.name} in {weights.folder} are damaged and cannot be fetched again: {error}"
+                f"The files of {weights.name} in {weights.folder} are damaged{advice}: {error}"
             ) from error
-        progress.show_done(f"{damaged} is damaged, fetching {weights.name} again", 1.0)
+        if damaged is not None and not is_embedded:
+            raise WeightsError(_explain_damage(weights, damaged))
 
     return finish
+
+
+def _explain_damage(weights: Weights, damaged: Path) -> str:
+    if is_hub_id(weights.name):
+        return f"{damaged} is damaged; delete {damaged.resolve()} and run `labourqa models fetch {weights.name}` again."
+    return f"{damaged} is damaged: its content has changed, but not its time; copy it again."
 
 
 def verify_weights(weights: Weights) -> None:
@@ -135,6 +153,15 @@ def _embedded_weights(name: str, folder: Path) -> Weights:
 
 def _hub_weights(name: str, snapshot: Path) -> Weights:
     return Weights(name, snapshot, "", snapshot.name)
+
+
+def _find_path(name: str) -> Path | None:
+    """The file or folder of that name; None if there is none, or if it cannot be a path."""
+    try:
+        path = Path(name).expanduser()
+        return path if name and path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # too long, a null character, or an unknown user's home
+        return None
 
 
 def _local_weights(path: Path) -> Weights:

@@ -33,11 +33,11 @@ EXPECTED = (ANSWER, "Art. 4", ANSWER)
 
 def damage_database(budget: Budget, most: int) -> Tally:
     """Overwrite bytes in every page; each command gives what was stored, or says what is damaged or lost."""
-    tally = Tally("bytes overwritten in every page of the database")
     base = make_home(budget.folder / "base")
     content = (base / "labourqa.db").read_bytes()
     pages = len(content) // PAGE_BYTES
     kinds = ("header", "one byte", "8 bytes")
+    tally = Tally(f"bytes overwritten in the database, one of its {pages} pages after the other")
     outcomes = {"nothing was lost": 0, "the code is to be ingested again": 0, "nothing could be read": 0}
     for number in budget.rounds(min(most, len(kinds) * pages)):
         page, kind = number % pages, kinds[number // pages]

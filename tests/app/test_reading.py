@@ -134,6 +134,8 @@ def test_no_page_has_a_serious_violation_of_accessibility(
         f"{conversation.removeprefix(address)}&{place}",
         f"reader?{place}",
         "compare",
+        "side_by_side",
+        "lists",
         "evaluate",
         "settings",
         "",
