@@ -57,7 +57,7 @@ def show_articles(report: Report, key: str) -> None:
     )
     if selection.top:
         st.caption(_("At most {count} articles are selected.").format(count=selection.top))
-    if not changed and cited:
+    if not changed and 0 < len(cited) < len(selected):
         st.markdown(
             _(
                 "The answer rests on {count} of the selected articles: those whose paragraphs come nearest to the "

@@ -75,7 +75,9 @@ def link_references(text: str, edition: Edition, known: Collection[str]) -> str:
 
 def format_lines(text: str) -> str:
     """Untrusted text as Markdown that keeps its lines."""
-    return "  \n".join(escape_markdown(line) for line in text.split("\n"))
+    first, *others = text.split("\n")
+    # Lines that begin with four spaces would be code.
+    return "  \n".join(escape_markdown(line) for line in (first, *(other.lstrip() for other in others)))
 
 
 def follow(opened: Reference | None, on_follow: Callable[[dict[str, str]], None]) -> None:

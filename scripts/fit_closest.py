@@ -31,7 +31,8 @@ from labourqa.models.relevance import Relevance, TrainedRelevance
 from labourqa.models.weights import fetch_weights
 
 NEAR_SHARE = 0.99
-FAR_SHARE = 0.1
+# Of the embedded edition fewer: with 0.05, a question on income tax came near to the deductions from pay.
+FAR_SHARE = {"trained": 0.03, "other": 0.05}
 FAR_KINDS = ("far", "chat", "attack")
 
 
@@ -67,13 +68,13 @@ class Scorer:
         ]
 
 
-def fit(answerable: Sequence[Relevance], far: Sequence[Relevance]) -> NearLimits:
+def fit(answerable: Sequence[Relevance], far: Sequence[Relevance], far_share: float) -> NearLimits:
     """The limits from training questions that a law answers, and from those on nothing of the kind."""
     similarity = float(np.quantile([one.similarity for one in answerable], 1 - NEAR_SHARE))
     near = sorted(
         (_best(one) for one in far if _is_refused(one) and one.similarity >= similarity), reverse=True
     )
-    allowed = int(FAR_SHARE * len(far))
+    allowed = int(far_share * len(far))
     log_probability = near[allowed] if len(near) > allowed else near[-1]
     return NearLimits(round(log_probability + 0.005, 2), round(similarity, 3))
 
@@ -145,7 +146,11 @@ def main() -> None:
         ]
         fitted_on[kind].append((_ask(scorer, training), scored[name][1]["far"]))
     limits = {
-        kind: fit([one for law in laws for one in law[0]], [one for law in laws for one in law[1]])
+        kind: fit(
+            [one for law in laws for one in law[0]],
+            [one for law in laws for one in law[1]],
+            FAR_SHARE[kind],
+        )
         for kind, laws in fitted_on.items()
     }
     measured = {

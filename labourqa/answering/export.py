@@ -49,7 +49,8 @@ def to_markdown(title: str, answers: Sequence[LoggedAnswer]) -> str:
         lines.append(f"## {escape_markdown(answer.report.question)}")
         for text, references, doubts in _passages(answer.report):
             cited = f" **[{references}]**" if references else ""
-            lines.append(escape_markdown(text).replace("\n", "  \n") + cited)
+            # Lines that begin with four spaces would be code.
+            lines.append("  \n".join(escape_markdown(line.strip()) for line in text.split("\n")) + cited)
             lines += [f"> Not supported by the law: {escape_markdown(doubt)}" for doubt in doubts]
         lines.append(f"*{escape_markdown(_describe_source(answer))}*")
     return "\n\n".join([*lines, NOTICE]) + "\n"

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import random
 import re
@@ -171,6 +172,8 @@ def run_here(*arguments: str, home: Path) -> Done:
     """A command in this process, with models that need no torch: a hundredth of the time of one of its own."""
     out, err = io.StringIO(), io.StringIO()
     models = models_without_torch()
+    log = logging.StreamHandler(err)  # as Python prints warnings where no log was set up
+    logging.getLogger().addHandler(log)
     with (
         patch("labourqa.pipeline.load_models", lambda *_: models),
         patch.dict(os.environ, {"LABOURQA_HOME": str(home)}),
@@ -182,6 +185,8 @@ def run_here(*arguments: str, home: Path) -> Done:
             code = main(arguments)
         except Exception as error:  # noqa: BLE001  # what is looked for
             return Done(1, "", f"Traceback (most recent call last)\n{error!r}")
+        finally:
+            logging.getLogger().removeHandler(log)
     return Done(code, out.getvalue(), err.getvalue())
 
 

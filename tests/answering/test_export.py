@@ -2,11 +2,13 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 
 import pytest
 from docx import Document
+from markdown_it import MarkdownIt
 
 from labourqa.answering.answer import Answer
 from labourqa.answering.export import to_docx, to_json, to_markdown
@@ -64,6 +66,21 @@ def test_markdown_of_a_model_stays_text() -> None:
     assert "<script>" not in text
     assert "\n* no list" not in text
     assert escape_markdown(hostile).replace("\\", "") == hostile
+
+
+def test_no_mark_of_markdown_takes_effect() -> None:
+    hostile = (
+        "# h\n* a\n- b\n1. c\n2) d\n> q\n    e\n\ttab\n\n    code\n| a | b |\n|---|---|\n~~x~~ **y** __z__ `c` "
+        "<b>t</b> &lt; [l](http://x) ![i](j)\n===\n---\n```\nfence"
+    )
+    rendered = (
+        MarkdownIt("commonmark")
+        .enable(["table", "strikethrough"])
+        .render(to_markdown("a", [make_logged_answer(hostile)]))
+    )
+    tags = set(re.findall(r"<(\w+)", rendered))
+    assert tags == {"h1", "h2", "p", "br", "strong", "em"}
+    assert "&amp;lt; [l](http://x) ![i](j)" in rendered
 
 
 def test_json_has_the_reports_as_they_are() -> None:
