@@ -91,6 +91,10 @@ def test_an_article_opens_beside_the_answer_and_back_leads_through_what_was_read
     expect(page.locator("html")).to_have_attribute(
         "data-follows-links", "yes"
     )  # later than the pane where it is slow
+    expect(page.get_by_text("articles read,")).to_be_visible()
+    expect(
+        page.get_by_test_id("stStatusWidget")
+    ).to_be_hidden()  # Streamlit drops a click while it draws the page
     pane.get_by_role("link", name="Article 72^1").click()
     expect(pane.get_by_role("heading", name="Article 72¹.")).to_be_visible()
     page.go_back()
