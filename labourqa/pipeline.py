@@ -1,66 +1,34 @@
 """The whole program in one class: an `Assistant` ingests codes, answers questions and evaluates its answers."""
 
-import logging
-import math
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from threading import Thread
 
-import numpy as np
-
-from labourqa.answering.answer import (
-    Answer,
-    answer_prompt,
-    answer_small_talk,
-    choose_kind,
-    quote_answer,
-    read_answer,
-    refuse_answer,
-    refuse_language,
-    show_closest,
-)
-from labourqa.answering.closest import find_closest
-from labourqa.answering.conditions import find_conditions
-from labourqa.answering.conversation import ResolvedQuestion, Turn, resolve_question
+from labourqa.answering.conversation import Turn, resolve_question
 from labourqa.answering.language import load_identifier
-from labourqa.answering.notices import find_notices, names_other_law
-from labourqa.answering.question import is_small_talk, resolve_mentions
-from labourqa.answering.report import Report, Run, Seconds, Tokens, describe_run
-from labourqa.answering.selection import Selection, select_articles
-from labourqa.answering.short_answer import choose_short_answer
-from labourqa.answering.understanding import find_language_mismatch, understand_question
+from labourqa.answering.question import is_small_talk
+from labourqa.answering.report import Report, Run, describe_run
+from labourqa.asking import Asking, report_small_talk
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
-from labourqa.errors import DocumentError, LabourQAError, NoArticlesError, QuestionError, UncertainCodeError
+from labourqa.errors import QuestionError, UncertainCodeError
 from labourqa.evaluation.cases import Case
 from labourqa.evaluation.results import evaluate_cases
 from labourqa.ingestion import Inspection, inspect_file
-from labourqa.law.citations import add_pages, find_related
 from labourqa.law.comparison import Comparison, compare_articles, count_unchanged, is_another_text
 from labourqa.law.edition import Edition
-from labourqa.law.references import Reference
-from labourqa.law.structure import Article
-from labourqa.memory import peak_memory_bytes
 from labourqa.methods import Method
-from labourqa.models.local_files import file_sha256
-from labourqa.models.relevance import Relevance
 from labourqa.preparation import CodePreparer, PreparedCode, check_text
 from labourqa.progress import Progress, SilentProgress, count_up
-from labourqa.reading import ArticleReader, Reading
+from labourqa.restoration import restore_lost_editions
 from labourqa.store import Store
 from labourqa.store.originals import Original
 
-_log = logging.getLogger(__name__)
-
 READ_AHEAD = 16  # questions of an evaluation that a server reads each article for, before the next article
-# Of the similarity beside the log-probability, in rating the sentences of a long question (docs/quality.md).
-SIMILARITY_WEIGHT = 5.0
 _DATE = re.compile(r"@?(\d{4}-\d{2}-\d{2})")
 
 
@@ -144,34 +112,10 @@ class Assistant:
         The embedded edition is ingested the first time. Raises NoEditionError for an unknown code.
         """
         editions = self.store.editions
-        self._restore_lost_editions()
+        restore_lost_editions(self.store, self.settings)
         if not editions.has_ready():
             self.ingest()
         return editions.find(self.settings.code) if self.settings.code else editions.current()
-
-    def _restore_lost_editions(self) -> None:
-        """Ingest the editions again that were lost when the database was damaged; the log says which cannot be."""
-        for lost in self.store.editions.lost():
-            edition = lost.edition
-            original = self._find_original(edition)
-            try:
-                if original is None or not lost.owners:
-                    raise DocumentError("its file was not kept")  # one place says what is lost
-                inspection = _inspect_act(original, edition.code)
-            except LabourQAError as error:
-                _log.warning(
-                    "%s was lost when the database was damaged, and %s; run `labourqa ingest` with its file again.",
-                    edition, str(error).rstrip("."),
-                )  # fmt: skip
-            else:
-                self.store.editions.restore(lost, inspection.code, inspection.places)
-                _log.warning("%s was restored from its file.", edition)
-            self.store.editions.forget_lost(lost)
-
-    def _find_original(self, edition: Edition) -> Path | None:
-        """The file from which an edition was ingested, if it is on this machine."""
-        kept = (self.settings.home / "originals" / edition.sha256).glob("original.*")
-        return next((path for path in (DEFAULT_EDITION, *kept) if file_sha256(path) == edition.sha256), None)
 
     def find_edition(self, wanted: str) -> Edition:
         """The edition that "NAME", "NAME@DATE", or the date of an edition of the current code names.
@@ -223,133 +167,20 @@ class Assistant:
         models took, if it was for this question. Raises QuestionError.
         """
         resolved = resolve_question(question, previous)
+        edition = edition or self.current_edition()
         if is_small_talk(resolved.asked):
-            return self._answer_small_talk(resolved, edition or self.current_edition(), load_seconds)
-        engine, encoder = self.models.engine, self.models.encoder
-        with self.prepare(edition or self.current_edition()) as code:
-            started = time.perf_counter()
-            scorer = self.models.relevance
-            mismatch = self._language_mismatch(resolved.text, code.articles)
-            question, notices = self._understand(resolved, code)
-            [vector], [states] = encoder.encode_tokens(
-                [question], np.asarray, delta_share=scorer.delta_share(code.articles)
+            return report_small_talk(
+                resolved,
+                edition,
+                self.store.editions.articles(edition),
+                run=self.describe_run(edition),
+                load_seconds=load_seconds,
             )
-            named, unknown, repealed = self._resolve_mentions(resolved.whole, code)
-            mismatch = None if named else mismatch
-            candidates = previous.selected if previous and resolved.follows_up else ()
-            if code.large:
-                first = {*(reference.article for reference in named), *candidates}
-                relevance = code.large.search(question, vector, first)
-                reading = (
-                    code.large.read(question, relevance, first) if not mismatch else code.large.read_nothing()
-                )
-            else:
-                interaction = scorer.interaction.score(states, code.tokens) if code.tokens else None
-                relevance = scorer.score(code.articles, code.embeddings, question, vector, interaction)
-                to_read = () if mismatch else self._articles_to_read(code.articles, relevance, candidates)
-                reading = self._read(question, code, to_read)
-            selection = select_articles(
-                reading.scores,
-                relevance,
-                scoring=reading.scoring,
-                threshold=self.settings.threshold,
-                top=self.settings.top,
-                named=[reference.article for reference in named],
-            )
-            closest: list[str] = []
-            if not (
-                selection.selected or mismatch or names_other_law(question, code.edition.code, code.articles)
-            ):
-                trained = scorer.has_trained_classes(code.articles)
-                closest = find_closest(relevance, selection.scores, trained=trained)
-            if code.large:
-                relevance = code.large.score_paragraphs(relevance, [*selection.selected, *closest], vector)
-        filtered = time.perf_counter()
-        by_number = {article.number: article for article in code.articles}
-        selected = [by_number[number] for number in selection.selected]
-        if mismatch:
-            answered = _Answered(refuse_language(code.edition.code, *mismatch))
-        elif nearest := [by_number[number] for number in closest if relevance.paragraphs[number]]:
-            answered = _Answered(show_closest(code.edition.code, nearest, relevance.paragraphs))
-        elif not selected:
-            answered = _Answered(refuse_answer(code.edition.code, code.articles))
-        elif choose_kind(self.settings.answer, engine.info) == "written":
-            windows = [reading.best_windows.get(article.number, article) for article in selected]
-            answered = self._write(question, windows)
-        else:
-            answered = _Answered(quote_answer(selected, selection.scores, relevance.paragraphs, named))
-        answer = answered.answer
-        if answer.kind == "quoted":
-            encode = partial(encoder.encode, delta_share=scorer.delta_share(code.articles))
-            short = choose_short_answer(
-                answer.citations,
-                selected,
-                relevance.paragraphs,
-                selection.scores,
-                question,
-                vector,
-                encode,
-            )
-            answer = replace(answer, short=short, conditions=find_conditions(answer.citations, selected))
-        related = find_related(answer.citations, code.articles, selection.selected)
-        cited = {one.reference.article for one in (*answer.citations, *answer.short, *related)}
-        pages = self.store.originals.pages(code.edition, cited)
-        answer = replace(
-            answer,
-            citations=add_pages(answer.citations, pages),
-            short=add_pages(answer.short, pages),
-            conditions=add_pages(answer.conditions, pages),
-        )
-        finished = time.perf_counter()
-        return Report(
-            question=resolved.asked,
-            resolved_question=question,
-            run=self.describe_run(code.edition),
-            titles={article.number: article.title for article in code.articles},
-            selection=selection,
-            out_of_scope=math.exp(relevance.out_of_scope),
-            unknown=unknown,
-            repealed=repealed,
-            notices=(
-                *notices,
-                *find_notices(
-                    resolved.whole,
-                    code.edition.code,
-                    code.articles,
-                    answered=answer.outcome == "answered",
-                ),
-            ),
-            answer=answer,
-            related=add_pages(related, pages),
-            tokens=Tokens(reading.tokens, answered.prompt_tokens, answered.generated_tokens),
-            seconds=Seconds(
-                load=load_seconds,
-                tokenize=reading.tokenize_seconds,
-                filter=filtered - started - reading.tokenize_seconds,
-                answer_first_token=(answered.first_token_at or finished) - filtered,
-                answer=finished - filtered,
-                total=load_seconds + finished - started,
-            ),
-            peak_memory_bytes=peak_memory_bytes(),
-        )
-
-    def _answer_small_talk(self, question: ResolvedQuestion, edition: Edition, load_seconds: float) -> Report:
-        """The report of a question that asks nothing: no article is read, and all scores are 0."""
-        articles = [article for article in self.store.editions.articles(edition) if not article.repealed]
-        return Report(
-            question=question.asked,
-            resolved_question=question.asked,
-            run=self.describe_run(edition),
-            titles={article.number: article.title for article in articles},
-            selection=Selection({article.number: 0.0 for article in articles}, (), 0, 0.0, self.settings.top),
-            out_of_scope=1.0,
-            unknown=(),
-            answer=answer_small_talk(edition.code),
-            related=(),
-            tokens=Tokens(0, 0, 0),
-            seconds=Seconds(load_seconds, 0.0, 0.0, 0.0, 0.0, load_seconds),
-            peak_memory_bytes=peak_memory_bytes(),
-        )
+        asking = self._asking()
+        candidates = previous.selected if previous and resolved.follows_up else ()
+        with self.prepare(edition) as code:
+            found = asking.find(resolved, code, candidates)
+        return asking.answer(found, code, run=self.describe_run(edition), load_seconds=load_seconds)
 
     def evaluate(
         self, cases: Sequence[Case], *, edition: Edition | None = None, out: Path | None = None
@@ -379,61 +210,8 @@ class Assistant:
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-    def _understand(self, question: ResolvedQuestion, code: PreparedCode) -> tuple[str, tuple[str, ...]]:
-        """The question as it is read, and sentences on what was left out or changed."""
-        return understand_question(
-            question, code.articles, None if code.large else partial(self._rate_texts, code)
-        )
-
-    def _rate_texts(self, code: PreparedCode, texts: Sequence[str]) -> list[float]:
-        """How surely the code answers each text: the log-probability of its best article, and its similarity."""
-        scorer = self.models.relevance
-        vectors = self.models.encoder.encode(texts, delta_share=scorer.delta_share(code.articles))
-        relevances = [
-            scorer.score(code.articles, code.embeddings, text, vector)
-            for text, vector in zip(texts, vectors, strict=True)
-        ]
-        return [max(one.articles.values()) + SIMILARITY_WEIGHT * one.similarity for one in relevances]
-
-    def _resolve_mentions(
-        self, question: str, code: PreparedCode
-    ) -> tuple[tuple[Reference, ...], tuple[Reference, ...], tuple[Reference, ...]]:
-        """The references in a question that the code resolves, that it does not, and that are to repealed articles."""
-        named, missing = resolve_mentions(question, code.articles)
-        if not missing:
-            return named, (), ()
-        in_force = {article.number for article in code.articles}
-        articles = self.store.editions.articles(code.edition)
-        numbers = {article.number for article in articles if article.number not in in_force}
-        repealed = tuple(reference for reference in missing if reference.article in numbers)
-        return named, tuple(reference for reference in missing if reference not in repealed), repealed
-
-    def _language_mismatch(self, question: str, articles: Sequence[Article]) -> tuple[str, str] | None:
-        """The languages of question and code, where a small model, which reads only one, would meet another."""
-        if self.models.engine.scoring_mode == "yes_no":
-            return None
-        return find_language_mismatch(question, articles)
-
-    def _articles_to_read(
-        self, articles: tuple[Article, ...], relevance: Relevance, candidates: Collection[str]
-    ) -> tuple[Article, ...]:
-        """All articles; for a shortlist the most relevant ones, and the `candidates` from the question before."""
-        if self.method.name != "shortlist":
-            return articles
-        ranked = sorted(
-            articles,
-            key=lambda article: (article.number not in candidates, -relevance.articles[article.number]),
-        )
-        return tuple(ranked[: max(self.settings.shortlist, len(candidates))])
-
-    def _read(self, question: str, code: PreparedCode, articles: tuple[Article, ...]) -> Reading:
-        """Let the model score `articles` for the question: each by its best window."""
-        numbers = {article.number for article in articles}
-        windows = [window for window in code.windows if window.number in numbers]
-        reader = ArticleReader(
-            self.models, self.store, self.settings, self.method, code.edition, code.articles
-        )
-        return reader.read(question, windows, code.prefix_cache, partial(count_up, self.progress))
+    def _asking(self) -> Asking:
+        return Asking(self.settings, self.store, self.models, self.method, self.progress)
 
     def _read_ahead(self, edition: Edition, questions: Sequence[str]) -> None:
         """Let a server read each article for all these questions at once."""
@@ -446,45 +224,11 @@ class Assistant:
                 resolved.append(resolve_question(question, None))
         with self.prepare(edition) as code:
             if not code.large:
-                understood = [self._understand(question, code)[0] for question in resolved]
+                asking = self._asking()
+                understood = [asking.understand(question, code)[0] for question in resolved]
                 scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
                 show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
                 engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)
-
-    def _write(self, question: str, windows: Sequence[Article]) -> "_Answered":
-        """Let the model write from the best windows of the selected articles, as many as its context holds."""
-        engine, max_tokens = self.models.engine, self.settings.answer_tokens
-        room = engine.context_tokens - max_tokens
-        shown = list(windows)
-        while len(shown) > 1 and engine.count_prompt_tokens(answer_prompt(question, shown)) > room:
-            shown.pop()
-        prompt = answer_prompt(question, shown)
-        pieces: list[str] = []
-        first_token_at = None
-        generated = 0
-        for piece, tokens in engine.generate(prompt, max_tokens=max_tokens):
-            first_token_at = first_token_at or time.perf_counter()
-            generated += tokens
-            pieces.append(piece)
-            self.progress.show_text(piece)
-        answer = read_answer("".join(pieces), shown, complete=generated < max_tokens)
-        return _Answered(answer, first_token_at, engine.count_prompt_tokens(prompt), generated)
-
-
-def _inspect_act(path: Path, code: str) -> Inspection:
-    """The act of that name in a file; its only or largest one if the code was renamed."""
-    try:
-        return inspect_file(path, act=code, name=code)
-    except NoArticlesError:
-        return inspect_file(path, name=code)
-
-
-@dataclass(frozen=True)
-class _Answered:
-    answer: Answer
-    first_token_at: float | None = None  # perf_counter() time; None for an answer that was not generated
-    prompt_tokens: int = 0
-    generated_tokens: int = 0
 
 
 @contextmanager
