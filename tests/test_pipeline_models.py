@@ -160,8 +160,17 @@ def test_the_report_keeps_its_contract(prepared_home: Path, home_store: Store, m
     assert document["read"] == 257
     assert document["method"] == "article-cache"
     assert 0 < len(document["selected"]) <= 3
-    assert set(document["answer"]) == {"kind", "text", "complete", "citations", "statements", "short"}
-    assert set(document["answer"]["citations"][0]) == {"article", "paragraph", "point", "quote", "supported"}
+    assert set(document["answer"]) == {
+        "kind", "text", "complete", "citations", "statements", "short", "conditions",
+    }  # fmt: skip
+    assert set(document["answer"]["citations"][0]) == {
+        "article",
+        "paragraph",
+        "point",
+        "quote",
+        "supported",
+        "page",
+    }
     assert set(document["seconds"]) == {"load", "tokenize", "filter", "answer_first_token", "answer", "total"}
     scores = [a["score"] for a in document["articles"] if a["selected"]]
     assert min(scores) >= document["threshold"]

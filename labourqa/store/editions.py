@@ -213,7 +213,9 @@ class Editions:
     def is_ready(self, edition: Edition) -> bool:
         """Whether it was shown that questions to it can be answered; False if it is not stored."""
         rows = self._database.rows(
-            "SELECT chosen_at FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+            # "+": without the index, which finds nothing when it is damaged.
+            "SELECT chosen_at FROM editions WHERE +sha256 = ? AND +code = ?",
+            [edition.sha256, edition.code],
         )
         return any(row["chosen_at"] != _NOT_READY for row in rows)
 
@@ -332,7 +334,7 @@ class Editions:
 
     def _ids(self, edition: Edition) -> list[int]:
         rows = self._database.rows(
-            "SELECT id FROM editions WHERE sha256 = ? AND code = ?", [edition.sha256, edition.code]
+            "SELECT id FROM editions WHERE +sha256 = ? AND +code = ?", [edition.sha256, edition.code]
         )
         return [row["id"] for row in rows]
 

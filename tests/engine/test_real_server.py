@@ -70,5 +70,6 @@ def test_its_stream_is_what_the_local_engine_writes(server: str, float32_engine:
 
 
 def test_a_model_that_it_does_not_have_is_one_sentence(server: str) -> None:
+    # Offline it answers the list of models with an error of its own and closes the connection: the next is another try.
     with pytest.raises(EngineError, match=r"status \d+"):
-        RemoteEngine(server.replace("smollm2", "other"), patience_seconds=0.1)
+        RemoteEngine(server.replace("smollm2", "other"), patience_seconds=2)
