@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
+from labourqa.answerer import Answerer, report_small_talk
 from labourqa.answering.conversation import Turn, resolve_question
 from labourqa.answering.language import load_identifier
 from labourqa.answering.question import is_small_talk
 from labourqa.answering.report import Report, Run, describe_run
-from labourqa.asking import Asking, report_small_talk
 from labourqa.config import DEFAULT_EDITION, Settings, read_data
 from labourqa.engine.startup import Models, choose_method, load_models
 from labourqa.errors import QuestionError, UncertainCodeError
@@ -176,11 +176,11 @@ class Assistant:
                 run=self.describe_run(edition),
                 load_seconds=load_seconds,
             )
-        asking = self._asking()
+        answerer = self._answerer()
         candidates = previous.selected if previous and resolved.follows_up else ()
         with self.prepare(edition) as code:
-            found = asking.find(resolved, code, candidates)
-        return asking.answer(found, code, run=self.describe_run(edition), load_seconds=load_seconds)
+            found = answerer.find(resolved, code, candidates)
+        return answerer.answer(found, code, run=self.describe_run(edition), load_seconds=load_seconds)
 
     def evaluate(
         self, cases: Sequence[Case], *, edition: Edition | None = None, out: Path | None = None
@@ -210,8 +210,8 @@ class Assistant:
         info, encoder = self.models.engine.info, self.models.encoder.name
         return describe_run(edition, info, encoder, self.method.name, self.settings)
 
-    def _asking(self) -> Asking:
-        return Asking(self.settings, self.store, self.models, self.method, self.progress)
+    def _answerer(self) -> Answerer:
+        return Answerer(self.settings, self.store, self.models, self.method, self.progress)
 
     def _read_ahead(self, edition: Edition, questions: Sequence[str]) -> None:
         """Let a server read each article for all these questions at once."""
@@ -224,8 +224,8 @@ class Assistant:
                 resolved.append(resolve_question(question, None))
         with self.prepare(edition) as code:
             if not code.large:
-                asking = self._asking()
-                understood = [asking.understand(question, code)[0] for question in resolved]
+                answerer = self._answerer()
+                understood = [answerer.understand(question, code)[0] for question in resolved]
                 scoring = "generated" if method.scoring == "generated" else engine.scoring_mode
                 show_read = count_up(self.progress, "articles read for the next questions", len(code.windows))
                 engine.read_ahead(code.windows, understood, scoring=scoring, show_read=show_read)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "labourqa"
 ORDER = [
     "errors", "files", "text", "memory", "progress", "methods", "config",
     "law", "documents", "models", "engine", "answering", "store", "evaluation", "ingestion", "reading", "large_code",
-    "preparation", "searching", "asking", "restoration", "pipeline",
+    "preparation", "searching", "answerer", "restoration", "pipeline",
     "benchmark", "doctor", "server", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {

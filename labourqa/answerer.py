@@ -78,7 +78,7 @@ class _Answered:
 
 
 @dataclass(frozen=True)
-class Asking:
+class Answerer:
     """Answers a question: `find` needs the code with its prefix cache open, `answer` its articles alone."""
 
     settings: Settings
