@@ -134,7 +134,7 @@ def test_a_question_that_cannot_be_stored_is_answered_all_the_same(
     server: None, gate: threading.Event, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.set()
-    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("labourqa.store.database.BUSY_SECONDS", 1)  # threads of the page wait for each other
     app = open_page()
     with sqlite3.connect(Settings(home=home).database, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")  # as another program does that writes for long
