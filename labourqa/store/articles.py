@@ -16,8 +16,8 @@ from labourqa.store.originals import Places, insert_place
 
 def load_articles(
     database: Database, edition: Edition, owner: str | None, number: str | None = None
-) -> tuple[Article, ...]:
-    """All articles of the code itself, or only the one with this number; `owner`: see `Editions`.
+) -> list[tuple[Article, int]]:
+    """All articles of the code itself with their checksums, or only the one with this number; `owner`: see `Editions`.
 
     Raises DamagedDatabaseError where an article is not as it was stored.
     """
@@ -62,10 +62,11 @@ def load_articles(
         )
         for row in articles
     )
-    for row, article in zip(articles, loaded, strict=True):
-        if row["checksum"] not in (None, article_checksum(article)):
+    checksums = [article_checksum(article) for article in loaded]
+    for row, value in zip(articles, checksums, strict=True):
+        if row["checksum"] not in (None, value):
             raise database.report_damage(f"Article {row['number']} of {edition}")
-    return loaded
+    return list(zip(loaded, checksums, strict=True))
 
 
 def insert_article(

@@ -356,9 +356,9 @@ class Editions:
 
     def articles(self, edition: Edition) -> tuple[Article, ...]:
         """The articles of the code itself, in order. Raises DamagedDatabaseError."""
-        articles = load_articles(self._database, edition, self._owner)
-        self._check_whole(edition, articles)
-        return articles
+        loaded = load_articles(self._database, edition, self._owner)
+        self._check_whole(edition, [value for _, value in loaded])
+        return tuple(article for article, _ in loaded)
 
     def numbers(self, edition: Edition) -> list[str]:
         """The numbers of the articles of the code itself, in order."""
@@ -379,7 +379,7 @@ class Editions:
         if not found:
             self.articles(edition)  # raises an error if it is missing because of damage
             raise UnknownArticleError(f"The {edition.code} has no Article {number}.")
-        return found[0]
+        return found[0][0]
 
     def search(
         self, edition: Edition, words: str, *, limit: int = 10, marks: tuple[str, str] = ("", "")
@@ -423,9 +423,8 @@ class Editions:
             found += [one for one, to in zip(referring, referred, strict=True) if to == number]
         return list(dict.fromkeys(found))
 
-    def _check_whole(self, edition: Edition, articles: Sequence[Article]) -> None:
-        """Raises DamagedDatabaseError where an article of the code is missing."""
-        found = [article_checksum(article) for article in articles]
+    def _check_whole(self, edition: Edition, checksums: Sequence[int]) -> None:
+        """Raises DamagedDatabaseError where an article is missing; `checksums` are those of the articles found."""
         stored = self._database.rows(
             """
             SELECT articles_checksum AS value FROM editions
@@ -438,7 +437,7 @@ class Editions:
         is_missing = not stored and any(
             (one.code, one.sha256) == (edition.code, edition.sha256) for one in self.all()
         )
-        if is_missing or any(not is_intact(row["value"], found) for row in stored):
+        if is_missing or any(not is_intact(row["value"], checksums) for row in stored):
             raise self._database.report_damage(f"the articles of {edition}")
 
 
