@@ -42,6 +42,34 @@ def write_act(name: str, titles: str) -> str:
     return "\n".join([f"{name}\n", *articles])
 
 
+# A text of a code of five articles.
+NOWHERE = """Labour Code of Nowhere
+
+Article 1. Kinds of Leave
+
+1. Annual leave lasts twenty working days.
+
+2. Special leave is granted for:
+1) a wedding;
+2) study under Article 2.
+
+Article 2. Study
+
+1. Study leave lasts ten days.
+
+Article 3. Night Work
+
+1. Night work is paid at one and a half times the pay.
+
+Article 4. Overtime
+
+1. Overtime lasts at most four hours a week.
+
+Article 5. Disputes
+
+1. Disputes are heard by a commission within one month.
+"""
+
 # A text of two acts, of six and of five articles.
 TWO_ACTS = "\n".join(
     [

@@ -25,38 +25,13 @@ from labourqa.law.edition import Edition
 from labourqa.pipeline import Assistant
 from labourqa.store import Store
 from tests.fakes import FakeEngine, fake_models
+from tests.samples import NOWHERE
 
 ROOT = Path(__file__).parents[2]
 HANGS_AFTER = 180.0  # seconds of a command that takes one on a quiet machine
 CODE_NAME = "Labour Code of Nowhere"
-CODE = f"""{CODE_NAME}
-
-Article 1. Kinds of Leave
-
-1. Annual leave lasts twenty working days.
-
-2. Special leave is granted for:
-1) a wedding;
-2) study under Article 2.
-
-Article 2. Study
-
-1. Study leave lasts ten days.
-
-Article 3. Night Work
-
-1. Night work is paid at one and a half times the pay.
-
-Article 4. Overtime
-
-1. Overtime lasts at most four hours a week.
-
-Article 5. Disputes
-
-1. Disputes are heard by a commission within one month.
-"""
 OTHER_CODE = (
-    CODE.replace("Nowhere", "Somewhere").replace("twenty", "thirty").replace("four hours", "six hours")
+    NOWHERE.replace("Nowhere", "Somewhere").replace("twenty", "thirty").replace("four hours", "six hours")
 )
 QUESTION = "How is night work paid?"
 ANSWER = "one and a half times"
@@ -199,7 +174,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 def make_home(folder: Path) -> Path:
     """A data folder with one code and one answer in its history."""
     folder.mkdir(parents=True)
-    (folder / "code.txt").write_text(CODE)
+    (folder / "code.txt").write_text(NOWHERE)
     (folder / "other.txt").write_text(OTHER_CODE)
     for arguments in (("ingest", str(folder / "code.txt")), ("ask", QUESTION)):
         done = run_here(*arguments, home=folder)
@@ -239,7 +214,7 @@ def _look_at_law(store: Store, edition: Edition) -> str:
     articles = store.editions.articles(edition)
     if [article.number for article in articles] != ["1", "2", "3", "4", "5"]:
         return "articles are missing"
-    if any(line not in CODE for article in articles for line in article.text.splitlines()):
+    if any(line not in NOWHERE for article in articles for line in article.text.splitlines()):
         return "another text"
     return (
         "" if [hit.number for hit in store.editions.search(edition, "overtime")] == ["4"] else "wrong search"

@@ -20,7 +20,6 @@ from labourqa.pipeline import Assistant
 from labourqa.store import Store
 from scripts.campaign_parts.common import (
     ANSWER,
-    CODE,
     QUESTION,
     ROOT,
     Budget,
@@ -35,6 +34,7 @@ from scripts.campaign_parts.common import (
 from tests.documents.make_docx import listed, make_docx, paragraph, table
 from tests.documents.make_pdf import Text, make_pdf
 from tests.fakes import FakeEngine
+from tests.samples import NOWHERE
 
 DOCUMENT_SECONDS = 20  # of processor time
 DOCUMENT_BYTES = 1_000_000_000
@@ -77,7 +77,7 @@ def read_hostile_documents(budget: Budget, most: int) -> Tally:
 
 def make_document(chosen: random.Random) -> tuple[str, bytes]:
     """A file of any format, mostly with parts cut out, repeated or overwritten; its ending and its content."""
-    law = CODE * chosen.choice((1, 3))
+    law = NOWHERE * chosen.choice((1, 3))
     body = (
         "".join(paragraph(line) for line in law.splitlines())
         + listed("a", 1)
@@ -230,7 +230,7 @@ def open_old_folders(budget: Budget, most: int) -> Tally:
         subprocess.run(["tar", "-x"], cwd=source, input=archive.stdout, check=True)  # noqa: S607
         home = budget.folder / f"home-{version}"
         home.mkdir()
-        (home / "code.txt").write_text(CODE)
+        (home / "code.txt").write_text(NOWHERE)
         script = "import sys; from unittest.mock import patch\n" + _OLD_SCRIPT
         made = subprocess.run(
             [sys.executable, "-c", script, str(home)], cwd=source, capture_output=True, text=True, check=False

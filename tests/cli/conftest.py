@@ -8,6 +8,7 @@ import pytest
 from labourqa.config import Settings
 from labourqa.pipeline import open_assistant
 from tests.fakes import FakeEngine, fake_models
+from tests.samples import NOWHERE
 
 
 @pytest.fixture
@@ -43,31 +44,3 @@ def engine(home: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     # The only place that loads models; the command line has no option for a model made of Python objects.
     monkeypatch.setattr("labourqa.pipeline.load_models", lambda settings, progress: models)
     return engine
-
-
-NOWHERE = """Labour Code of Nowhere
-
-Article 1. Kinds of Leave
-
-1. Annual leave lasts twenty working days.
-
-2. Special leave is granted for:
-1) a wedding;
-2) study under Article 2.
-
-Article 2. Study
-
-1. Study leave lasts ten days.
-
-Article 3. Night Work
-
-1. Night work is paid at one and a half times the pay.
-
-Article 4. Overtime
-
-1. Overtime lasts at most four hours a week.
-
-Article 5. Disputes
-
-1. Disputes are heard by a commission within one month.
-"""

@@ -15,10 +15,9 @@ from labourqa.law.structure import Code
 from labourqa.models.local_files import file_sha256
 from labourqa.pipeline import Assistant
 from labourqa.store import Store
-from tests.cli.conftest import NOWHERE
 from tests.conftest import small_code
 from tests.fakes import fake_models
-from tests.samples import make_report
+from tests.samples import NOWHERE, make_report
 
 PAGE_BYTES = 4096
 VECTORS = np.arange(12, dtype=np.float32).reshape(6, 2)
